@@ -1,0 +1,77 @@
+# Jangada's build. `make help` lists the targets.
+
+LUA       ?= lua5.4
+BUSTED    ?= $(LUA) $(or $(shell command -v busted),/usr/bin/busted)
+BUILD     ?= build
+PREFIX    ?= /usr/local
+CFLAGS    ?= -O2 -g
+INPUT     ?= $(firstword $(wildcard $(patsubst -I%,%/lmdb.h,$(shell pkg-config --cflags-only-I lmdb 2>/dev/null)) /usr/include/lmdb.h /usr/local/include/lmdb.h))
+SEED      ?= 1
+
+WARNINGS  := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+ALL_CFLAGS = $(WARNINGS) -D_GNU_SOURCE -fPIC -fvisibility=hidden -MMD -MP $(CFLAGS) \
+             $(shell pkg-config --cflags lua5.4 lmdb)
+ALL_LIBS   = $(shell pkg-config --libs lmdb) -pthread
+SOURCES   := $(wildcard csrc/*.c)
+OBJECTS   := $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(SOURCES))
+MODULE    := $(BUILD)/jangada/store.so
+RUN        = LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/?.so;;' $(LUA)
+
+.PHONY: help deps all demo test test-all lint asan gc-torture bench bench-lab rock install clean
+.DEFAULT_GOAL := all
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
+
+deps: ## install what is missing (Debian packages, through apt)
+	@sh tools/deps
+
+all: deps ## build the C module
+	@$(MAKE) --no-print-directory $(MODULE)
+
+$(MODULE): $(OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) -shared $(LDFLAGS) -o $@ $(OBJECTS) $(ALL_LIBS)
+
+$(BUILD)/obj/%.o: csrc/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+demo: all ## replicate INPUT through a five-node cluster, a crash and a partition (SEED=1)
+	@$(RUN) bin/jangada demo --seed '$(SEED)' --directory '$(BUILD)/demo' '$(subst ','\'',$(INPUT))'
+
+test: all ## run the specs
+	@BUILD=$(BUILD) $(BUSTED)
+
+test-all: all ## run the specs, the slow ones too
+	@BUILD=$(BUILD) $(BUSTED) --run=all
+
+lint: deps ## luacheck, the rockspec, C formatting
+	luacheck --no-cache -q lua spec bin/jangada bench examples types *.rockspec
+	luarocks --lua-version=5.4 lint jangada-scm-1.rockspec
+
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+asan: deps ## run the specs with AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) --no-print-directory BUILD=build/asan CFLAGS="-O1 -g $(SANITIZE)" \
+	  LDFLAGS="$(SANITIZE)" build/asan/jangada/store.so
+	@LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" BUILD=build/asan $(BUSTED) --run=asan
+
+gc-torture: all ## run the specs with the collector always on
+	@BUILD=$(BUILD) $(LUA) -e 'collectgarbage("incremental", 0, 1000, 1)' \
+	  $(or $(shell command -v busted),/usr/bin/busted) --run=torture
+
+bench: bench-lab ## all benchmarks
+
+bench-lab: all ## events a second of the lab
+	@$(RUN) bench/lab.lua
+
+rock: deps ## install as a rock into $(BUILD)/tree, and load it from there
+	@sh tools/rock $(BUILD)/tree
+
+install: all ## install under PREFIX
+	@sh tools/install '$(PREFIX)' '$(MODULE)'
+
+clean: ## remove what was built
+	rm -rf build jangada
+
+-include $(OBJECTS:.o=.d)

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT
+**
+** access.c - the keys and values of a bucket: get, put, delete, append, delete_range.
+**
+** Everything is checked before LMDB is called: some of its errors spoil the whole transaction
+** (deleting the record of a sub-database does), and a refused call must leave it as it was.
+*/
+#include "jangada.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+static void check_integer_key(lua_State *L, int idx, const char *what, unsigned char into[8]) {
+  luaL_checktype(L, idx, LUA_TNUMBER);
+  int exact;
+  lua_Integer n = lua_tointegerx(L, idx, &exact);
+  luaL_argcheck(L, exact, idx, "this bucket's keys are integers");
+  if (n < 0) jg_raise(L, "key_out_of_range", "%s: key %I is below 0", what, (LUAI_UACINT)n);
+  jg_put_u64(into, (uint64_t)n);
+}
+
+/* Reads a key from the stack; one of no bytes passes: cursors seek it, and it finds nothing. */
+static void read_key(lua_State *L, int idx, const jg_bucket *b, const char *what, jg_key *key) {
+  size_t skip = b->prefixed ? JG_PREFIX_SIZE : 0, size = 8;
+  memcpy(key->bytes, b->prefix, skip);
+  if ((b->record.flags & JG_INTEGER_KEYS) != 0) {
+    check_integer_key(L, idx, what, key->bytes + skip);
+  } else {
+    luaL_checktype(L, idx, LUA_TSTRING);
+    const char *s = lua_tolstring(L, idx, &size);
+    if (size > JG_KEY_SIZE_MAX)
+      jg_raise(L, "key_too_large", "%s: key of %I bytes is over the limit of %d", what,
+               (LUAI_UACINT)size, JG_KEY_SIZE_MAX);
+    memcpy(key->bytes + skip, s, size);
+  }
+  key->val = (MDB_val){skip + size, key->bytes};
+}
+
+void jg_check_bound(lua_State *L, int idx, const jg_bucket *b, const char *what, jg_key *key) {
+  read_key(L, idx, b, what, key);
+}
+
+void jg_check_key(lua_State *L, int idx, const jg_bucket *b, const char *what, jg_key *key) {
+  read_key(L, idx, b, what, key);
+  if (key->val.mv_size == (b->prefixed ? JG_PREFIX_SIZE : 0))
+    jg_raise(L, "key_required", "%s: the key is empty", what);
+}
+
+int jg_compare(const MDB_val *a, const MDB_val *b) {
+  int order = memcmp(a->mv_data, b->mv_data, a->mv_size < b->mv_size ? a->mv_size : b->mv_size);
+  return order != 0 ? order : (a->mv_size > b->mv_size) - (a->mv_size < b->mv_size);
+}
+
+void jg_copy_key(jg_key *to, const jg_key *from) {
+  memcpy(to->bytes, from->bytes, from->val.mv_size);
+  to->val = (MDB_val){from->val.mv_size, to->bytes};
+}
+
+bool jg_in_bucket(const jg_bucket *b, const MDB_val *key) {
+  return !b->prefixed || (key->mv_size >= JG_PREFIX_SIZE &&
+                          memcmp(key->mv_data, b->prefix, JG_PREFIX_SIZE) == 0);
+}
+
+void jg_push_key(lua_State *L, const jg_bucket *b, const MDB_val *key) {
+  size_t skip = b->prefixed ? JG_PREFIX_SIZE : 0;
+  const unsigned char *p = (const unsigned char *)key->mv_data + skip;
+  if ((b->record.flags & JG_INTEGER_KEYS) != 0 && key->mv_size == skip + 8)
+    lua_pushinteger(L, (lua_Integer)jg_get_u64(p));
+  else
+    lua_pushlstring(L, (const char *)p, key->mv_size - skip);
+}
+
+/* ---- values ------------------------------------------------------------------------------------ */
+
+static bool is_plain(const jg_bucket *b) { /* its values are neither records nor escaped */
+  return (b->record.flags & JG_INTEGER_KEYS) != 0;
+}
+
+bool jg_push_value(lua_State *L, const jg_bucket *b, const MDB_val *value) {
+  jg_record record;
+  switch (is_plain(b) ? JG_RAW : jg_value_read(value, &record)) {
+  case JG_LITERAL:
+    lua_pushlstring(L, (const char *)value->mv_data + JG_ESCAPE_SIZE,
+                    value->mv_size - JG_ESCAPE_SIZE);
+    return true;
+  case JG_RECORD: lua_pushnil(L); return false;
+  case JG_DAMAGED: return jg_raise(L, "corrupted", "a bucket's record in '%s' is damaged", b->name);
+  default: lua_pushlstring(L, value->mv_data, value->mv_size); return true;
+  }
+}
+
+static void check_value(lua_State *L, int idx, const char *what, MDB_val *value) {
+  luaL_checktype(L, idx, LUA_TSTRING);
+  value->mv_data = (void *)lua_tolstring(L, idx, &value->mv_size);
+  if (value->mv_size > JG_VALUE_SIZE_MAX)
+    jg_raise(L, "value_too_large", "%s: value of %I bytes is over the limit of %I", what,
+             (LUAI_UACINT)value->mv_size, (LUAI_UACINT)JG_VALUE_SIZE_MAX);
+}
+
+static int put_value(jg_bucket *b, MDB_val *key, const MDB_val *value, unsigned flags) {
+  MDB_val stored = *value;
+  if (is_plain(b) || !jg_value_must_escape(value))
+    return mdb_put(b->tx->txn, b->dbi, key, &stored, flags);
+  stored = (MDB_val){value->mv_size + JG_ESCAPE_SIZE, NULL};
+  int rc = mdb_put(b->tx->txn, b->dbi, key, &stored, flags | MDB_RESERVE);
+  if (rc == 0) jg_value_escape(value, stored.mv_data);
+  return rc;
+}
+
+/* Is there a nested bucket under the key? Only a bucket that ever had one needs to look. */
+static int find_child(const jg_bucket *b, MDB_val *key, bool *is_child) {
+  jg_record record;
+  MDB_val value;
+  *is_child = false;
+  if ((b->record.flags & JG_HAS_CHILDREN) == 0) return 0;
+  int rc = mdb_get(b->tx->txn, b->dbi, key, &value);
+  if (rc == 0) *is_child = jg_value_read(&value, &record) == JG_RECORD;
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static void check_no_child(lua_State *L, const jg_bucket *b, MDB_val *key, const char *what) {
+  bool is_child;
+  int rc = find_child(b, key, &is_child);
+  if (rc != 0) jg_raise_rc(L, rc, what);
+  if (is_child) jg_raise(L, "incompatible", "%s: there is a bucket under that key", what);
+}
+
+/* ---- methods -------------------------------------------------------------------------------------- */
+
+static int bucket_get(lua_State *L) {
+  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_key key;
+  MDB_val value;
+  jg_check_bound(L, 2, b, "get", &key);
+  if (key.val.mv_size == 0) {
+    lua_pushnil(L);
+    return 1;
+  }
+  int rc = mdb_get(b->tx->txn, b->dbi, &key.val, &value);
+  if (rc == MDB_NOTFOUND)
+    lua_pushnil(L);
+  else if (rc == 0)
+    jg_push_value(L, b, &value);
+  else
+    jg_raise_rc(L, rc, "get");
+  return 1;
+}
+
+static int bucket_put(lua_State *L) {
+  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_key key;
+  MDB_val value;
+  jg_check_writable(L, b->tx, "put");
+  jg_check_key(L, 2, b, "put", &key);
+  check_value(L, 3, "put", &value);
+  check_no_child(L, b, &key.val, "put");
+  b->tx->writes++;
+  int rc = put_value(b, &key.val, &value, 0);
+  if (rc != 0) jg_raise_rc(L, rc, "put");
+  return 0;
+}
+
+static int bucket_delete(lua_State *L) {
+  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_key key;
+  jg_check_writable(L, b->tx, "delete");
+  jg_check_key(L, 2, b, "delete", &key);
+  check_no_child(L, b, &key.val, "delete");
+  b->tx->writes++;
+  int rc = mdb_del(b->tx->txn, b->dbi, &key.val, NULL);
+  if (rc != 0 && rc != MDB_NOTFOUND) jg_raise_rc(L, rc, "delete");
+  lua_pushboolean(L, rc == 0);
+  return 1;
+}
+
+/* ---- append ---------------------------------------------------------------------------------------- */
+
+/* The key of the i-th item, i from 1: from the list at index 2, or counted from a first one. */
+static void append_key(lua_State *L, const jg_bucket *b, lua_Integer i, jg_key *key) {
+  if (lua_istable(L, 2)) {
+    lua_rawgeti(L, 2, i);
+    jg_check_key(L, lua_gettop(L), b, "append", key);
+    lua_pop(L, 1); /* the table keeps it, and its bytes are copied */
+  } else {
+    jg_check_key(L, 2, b, "append", key);
+    size_t skip = b->prefixed ? JG_PREFIX_SIZE : 0;
+    uint64_t n = jg_get_u64(key->bytes + skip) + (uint64_t)(i - 1);
+    if (n > INT64_MAX) jg_raise(L, "key_out_of_range", "append: a key past 2^63-1");
+    jg_put_u64(key->bytes + skip, n);
+  }
+}
+
+/* Is a key past the last one of the bucket? */
+static int is_past_last(jg_bucket *b, const MDB_val *key, bool *past) {
+  MDB_cursor *cursor;
+  MDB_val at = *key, value;
+  int rc = mdb_cursor_open(b->tx->txn, b->dbi, &cursor);
+  *past = false;
+  if (rc != 0) return rc;
+  rc = mdb_cursor_get(cursor, &at, &value, MDB_SET_RANGE);
+  *past = rc == MDB_NOTFOUND || (rc == 0 && !jg_in_bucket(b, &at));
+  mdb_cursor_close(cursor);
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static void check_append(lua_State *L, jg_bucket *b, lua_Integer n) {
+  jg_key keys[2];
+  MDB_val value;
+  bool past;
+  for (lua_Integer i = 1; i <= n; i++) {
+    jg_key *key = &keys[i & 1];
+    append_key(L, b, i, key);
+    if (i > 1 && jg_compare(&key->val, &keys[~i & 1].val) <= 0)
+      jg_raise(L, "not_ascending", "append: key %I is not past the one before it",
+               (LUAI_UACINT)i);
+    if (lua_rawgeti(L, 3, i) != LUA_TSTRING)
+      luaL_argerror(L, 3, lua_pushfstring(L, "value %I is a %s, not a string", (LUAI_UACINT)i,
+                                          luaL_typename(L, -1)));
+    check_value(L, lua_gettop(L), "append", &value);
+    lua_pop(L, 1);
+    if (i > 1) continue;
+    int rc = is_past_last(b, &key->val, &past);
+    if (rc != 0) jg_raise_rc(L, rc, "append");
+    if (!past) jg_raise(L, "not_ascending", "append: the first key is not past the bucket's last");
+  }
+}
+
+/* bucket:append(keys, values), or bucket:append(first, values) in a bucket of integer keys. */
+static int bucket_append(lua_State *L) {
+  jg_bucket *b = jg_check_bucket(L, 1);
+  lua_settop(L, 3);
+  jg_check_writable(L, b->tx, "append");
+  if (!lua_istable(L, 2) && (b->record.flags & JG_INTEGER_KEYS) == 0)
+    luaL_typeerror(L, 2, "table of keys");
+  luaL_checktype(L, 3, LUA_TTABLE);
+  lua_Integer n = (lua_Integer)lua_rawlen(L, 3);
+  if (lua_istable(L, 2))
+    luaL_argcheck(L, (lua_Integer)lua_rawlen(L, 2) == n, 3, "as many values as keys expected");
+  check_append(L, b, n);
+  unsigned flags = b->prefixed ? 0 : MDB_APPEND; /* another bucket may follow a prefix */
+  b->tx->writes++;
+  for (lua_Integer i = 1; i <= n; i++) {
+    jg_key key;
+    MDB_val value;
+    append_key(L, b, i, &key);
+    lua_rawgeti(L, 3, i);
+    value.mv_data = (void *)lua_tolstring(L, -1, &value.mv_size);
+    int rc = put_value(b, &key.val, &value, flags);
+    if (rc != 0) jg_raise_rc(L, rc, "append");
+    lua_pop(L, 1);
+  }
+  lua_pushinteger(L, n);
+  return 1;
+}
+
+/* ---- delete_range ------------------------------------------------------------------------------------ */
+
+static int start_range(const jg_bucket *b, MDB_cursor *cursor, const jg_key *from, MDB_val *key,
+                       MDB_val *value) {
+  if (from == NULL && !b->prefixed) return mdb_cursor_get(cursor, key, value, MDB_FIRST);
+  *key = from != NULL ? from->val : (MDB_val){JG_PREFIX_SIZE, (void *)b->prefix};
+  if (key->mv_size == 0) return mdb_cursor_get(cursor, key, value, MDB_FIRST);
+  return mdb_cursor_get(cursor, key, value, MDB_SET_RANGE);
+}
+
+/* One pass over from <= key <= to: looks for nested buckets, or deletes and counts. */
+static int walk_range(jg_bucket *b, const jg_key *from, const jg_key *to, bool deletes,
+                      bool *has_child, lua_Integer *count) {
+  MDB_cursor *cursor;
+  MDB_val key, value;
+  jg_record record;
+  int rc = mdb_cursor_open(b->tx->txn, b->dbi, &cursor);
+  if (rc != 0) return rc;
+  rc = start_range(b, cursor, from, &key, &value);
+  while (rc == 0 && jg_in_bucket(b, &key) && (to == NULL || jg_compare(&key, &to->val) <= 0)) {
+    if (!deletes && jg_value_read(&value, &record) == JG_RECORD) {
+      *has_child = true;
+      break;
+    }
+    if (deletes && (rc = mdb_cursor_del(cursor, 0)) != 0) break;
+    ++*count;
+    rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+  }
+  mdb_cursor_close(cursor);
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* bucket:delete_range(from, to): both inclusive, nil leaves that end open; returns the count. */
+static int bucket_delete_range(lua_State *L) {
+  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_key from, to;
+  bool has_from = !lua_isnoneornil(L, 2), has_to = !lua_isnoneornil(L, 3), has_child = false;
+  lua_Integer count = 0;
+  jg_check_writable(L, b->tx, "delete_range");
+  if (has_from) jg_check_bound(L, 2, b, "delete_range", &from);
+  if (has_to) jg_check_bound(L, 3, b, "delete_range", &to);
+  int rc = 0;
+  if ((b->record.flags & JG_HAS_CHILDREN) != 0)
+    rc = walk_range(b, has_from ? &from : NULL, has_to ? &to : NULL, false, &has_child, &count);
+  if (rc == 0 && has_child)
+    jg_raise(L, "incompatible", "delete_range: there is a bucket within the range");
+  count = 0;
+  b->tx->writes++;
+  if (rc == 0)
+    rc = walk_range(b, has_from ? &from : NULL, has_to ? &to : NULL, true, &has_child, &count);
+  if (rc != 0) jg_raise_rc(L, rc, "delete_range");
+  lua_pushinteger(L, count);
+  return 1;
+}
+
+const luaL_Reg jg_access_methods[] = {{"get", bucket_get},
+                                      {"put", bucket_put},
+                                      {"delete", bucket_delete},
+                                      {"append", bucket_append},
+                                      {"delete_range", bucket_delete_range},
+                                      {"each", jg_each},
+                                      {"cursor", jg_bucket_cursor},
+                                      {NULL, NULL}};

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT
+**
+** db.c - the class DB: one open file (open.c says how it is opened).
+**
+** User values of a DB: 1 a weak table that holds the open write transaction.
+*/
+#include "jangada.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { WRITER = 1 };
+
+/* ---- checks ------------------------------------------------------------------------------ */
+
+void jg_check_process(lua_State *L, const jg_db *db) {
+  if (db->fork_count != jg_fork_count())
+    jg_raise(L, "forked", "the file was opened before a fork: only the parent may use it");
+  if (!pthread_equal(db->thread, pthread_self()))
+    jg_raise(L, "wrong_thread", "the file was opened by another thread");
+}
+
+jg_db *jg_check_db(lua_State *L, int idx) {
+  jg_db *db = luaL_checkudata(L, idx, JG_DB);
+  if (!db->h.open) jg_raise(L, "db_closed", "the DB is closed");
+  jg_check_process(L, db);
+  return db;
+}
+
+/* ---- store.open --------------------------------------------------------------------------- */
+
+static const char *const open_options[] = {
+    "mode",      "read_only",   "durability",   "size_max", "lock_timeout_ms", "shared",
+    "trees_max", "readers_max", "allow_remote", NULL};
+static const char *const durabilities[] = {"commit", "none", NULL};
+
+static void read_options(lua_State *L, int idx, jg_open_options *o) {
+  jg_check_options(L, idx, open_options);
+  o->mode = (int)jg_option_integer(L, idx, "mode", 0600, 0, 0777);
+  o->read_only = jg_option_boolean(L, idx, "read_only", false);
+  o->shared = jg_option_boolean(L, idx, "shared", false);
+  o->allow_remote = jg_option_boolean(L, idx, "allow_remote", false);
+  o->durability = jg_option_choice(L, idx, "durability", durabilities);
+  o->lock_timeout_ms = (int)jg_option_integer(L, idx, "lock_timeout_ms", 1000, 0, 86400000);
+  o->size_max = (size_t)jg_option_integer(L, idx, "size_max", (lua_Integer)1 << 40, 1 << 16,
+                                          (lua_Integer)1 << 46);
+  o->size_max &= ~(size_t)0xffff; /* whole pages, of any machine */
+  o->trees_max = (unsigned)jg_option_integer(L, idx, "trees_max", 128, 1, 65536);
+  o->readers_max = (unsigned)jg_option_integer(L, idx, "readers_max", 1024, 1, 65536);
+}
+
+int jg_store_open(lua_State *L) {
+  size_t size;
+  luaL_checktype(L, 1, LUA_TSTRING);
+  const char *path = lua_tolstring(L, 1, &size);
+  luaL_argcheck(L, size > 0, 1, "the path is empty");
+  luaL_argcheck(L, strlen(path) == size, 1, "the path holds a NUL byte");
+  jg_open_options options;
+  read_options(L, 2, &options);
+  jg_db *db = lua_newuserdatauv(L, sizeof *db, 1);
+  memset(db, 0, sizeof *db);
+  db->lock_fd = -1;
+  luaL_setmetatable(L, JG_DB);
+  lua_createtable(L, 1, 0);
+  jg_set_weak(L);
+  lua_setiuservalue(L, -2, WRITER);
+  jg_failure f = {0};
+  if (!jg_db_open(db, path, &options, &f)) {
+    jg_db_release(&db->h);
+    lua_pushnil(L);
+    lua_pushstring(L, f.message);
+    lua_pushstring(L, f.code);
+    return 3;
+  }
+  jg_link(&db->h, NULL, jg_db_release);
+  return 1;
+}
+
+/* ---- transactions --------------------------------------------------------------------------- */
+
+/* Expects the write transaction on top of the stack. */
+void jg_db_set_writer(lua_State *L, int db_idx) {
+  lua_getiuservalue(L, db_idx, WRITER);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, 1);
+  lua_pop(L, 1);
+}
+
+/* Pushes the open write transaction or nil. */
+static void push_writer(lua_State *L, const jg_db *db) {
+  lua_getiuservalue(L, 1, WRITER);
+  lua_rawgeti(L, -1, 1);
+  lua_remove(L, -2);
+  if (db->writer == NULL || lua_touserdata(L, -1) != (void *)db->writer) {
+    lua_pop(L, 1);
+    lua_pushnil(L);
+  }
+}
+
+static int db_write_tx(lua_State *L) {
+  push_writer(L, jg_check_db(L, 1));
+  return 1;
+}
+
+/* fn(tx, ...) in a transaction of its own; returns what fn returns. */
+static int run(lua_State *L, bool writable) {
+  jg_check_db(L, 1);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  int args = lua_gettop(L) - 2;
+  luaL_checkstack(L, args + 8, "too many arguments");
+  jg_tx *tx = jg_tx_begin(L, 1, writable, true);
+  int at = lua_gettop(L); /* stack: db fn args tx */
+  lua_pushvalue(L, 2);
+  lua_pushvalue(L, at);
+  for (int i = 0; i < args; i++) lua_pushvalue(L, 3 + i);
+  bool ok = lua_pcall(L, args + 1, LUA_MULTRET, 0) == LUA_OK; /* a yield cannot cross it */
+  if (ok && !tx->h.open)
+    jg_raise(L, "tx_closed", "%s: the DB was closed within it", writable ? "update" : "view");
+  if (ok && writable)
+    jg_tx_commit(L, at);
+  else
+    jg_tx_rollback(L, at);
+  if (!ok) lua_error(L);
+  return lua_gettop(L) - at;
+}
+
+static int db_update(lua_State *L) {
+  return run(L, true);
+}
+
+static int db_view(lua_State *L) {
+  return run(L, false);
+}
+
+static int db_begin(lua_State *L) {
+  static const char *const kinds[] = {"read", "write", NULL};
+  jg_check_db(L, 1);
+  luaL_checktype(L, 2, LUA_TSTRING);
+  jg_tx_begin(L, 1, luaL_checkoption(L, 2, NULL, kinds) == 1, false);
+  return 1;
+}
+
+/* ---- the end ---------------------------------------------------------------------------------- */
+
+/* Closes it with all that is open in it; the open write transaction learns that it never was. */
+static void close_all(lua_State *L, jg_db *db) {
+  push_writer(L, db);
+  jg_close(&db->h);
+  if (!lua_isnil(L, -1)) jg_tx_handlers(L, lua_gettop(L), JG_ON_ROLLBACK, 0);
+}
+
+static int db_close(lua_State *L) {
+  static const char *const known[] = {"force", NULL};
+  jg_db *db = luaL_checkudata(L, 1, JG_DB);
+  jg_check_options(L, 2, known);
+  bool force = jg_option_boolean(L, 2, "force", false);
+  if (!db->h.open) return 0; /* Bolt: closing twice is no error */
+  jg_check_process(L, db);
+  if (db->h.child != NULL && !force)
+    jg_raise(L, "tx_open", "%s: transactions are open (force=true rolls them back)", db->path);
+  close_all(L, db);
+  return 0;
+}
+
+/* __gc and __close */
+static int db_release(lua_State *L) {
+  jg_db *db = luaL_checkudata(L, 1, JG_DB);
+  if (db->h.open) close_all(L, db);
+  return 0;
+}
+
+/* ---- what it tells ------------------------------------------------------------------------------ */
+
+static int db_path(lua_State *L) {
+  jg_db *db = luaL_checkudata(L, 1, JG_DB);
+  lua_pushstring(L, db->h.open ? db->path : "");
+  return 1;
+}
+
+static int db_is_read_only(lua_State *L) {
+  lua_pushboolean(L, jg_check_db(L, 1)->read_only);
+  return 1;
+}
+
+static int db_key_size_max(lua_State *L) {
+  luaL_checkudata(L, 1, JG_DB);
+  lua_pushinteger(L, JG_KEY_SIZE_MAX);
+  return 1;
+}
+
+static int db_tostring(lua_State *L) {
+  jg_db *db = luaL_checkudata(L, 1, JG_DB);
+  lua_pushfstring(L, "jangada.DB: %p (%s)", (void *)db, db->h.open ? db->path : "closed");
+  return 1;
+}
+
+static const luaL_Reg methods[] = {{"update", db_update},
+                                   {"view", db_view},
+                                   {"begin", db_begin},
+                                   {"write_tx", db_write_tx},
+                                   {"close", db_close},
+                                   {"path", db_path},
+                                   {"is_read_only", db_is_read_only},
+                                   {"key_size_max", db_key_size_max},
+                                   {NULL, NULL}};
+
+static const luaL_Reg metamethods[] = {
+    {"__gc", db_release}, {"__close", db_release}, {"__tostring", db_tostring}, {NULL, NULL}};
+
+void jg_open_db(lua_State *L) {
+  jg_class(L, JG_DB, metamethods, methods);
+}

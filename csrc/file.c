@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT
+**
+** file.c - the data file before LMDB sees it: its owner lock, its checks, its making.
+**
+** The owner lock is a flock on the data file's own inode, so that it holds through any name;
+** LMDB takes no flock. It is never taken on the lock file of LMDB: closing any descriptor of that
+** one would drop LMDB's own locks.
+**
+** The checks read the two meta pages with pread. LMDB 0.9 would map a truncated file without a
+** word and die by SIGBUS at the first page past its end.
+*/
+#include "jangada.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The head of a meta page as LMDB 0.9 writes it on a 64-bit machine, data version 1. */
+typedef struct meta_tree {
+  uint32_t pad;
+  uint16_t flags, depth;
+  uint64_t branch_pages, leaf_pages, overflow_pages, entries, root;
+} meta_tree;
+
+typedef struct meta_page {
+  uint64_t page_number;
+  uint16_t pad, page_flags;
+  uint32_t bounds;
+  uint32_t magic, version;
+  uint64_t address, map_size;
+  meta_tree trees[2]; /* the free list and the main database */
+  uint64_t last_page, tx_id;
+} meta_page;
+
+#define META_MAGIC 0xBEEFC0DEu
+#define META_VERSION 1
+#define META_FLAG 0x08
+#define NO_PAGE UINT64_MAX
+
+static bool is_remote(int fd) {
+  struct statfs fs;
+  if (fstatfs(fd, &fs) != 0) return false;
+  switch ((unsigned long)fs.f_type) {
+  case 0x6969:     /* NFS */
+  case 0xFF534D42: /* CIFS */
+  case 0xFE534D42: /* SMB2 */
+  case 0x517B:     /* SMB */
+  case 0x01021997: /* 9p */
+  case 0x65735546: /* FUSE */
+    return true;
+  default: return false;
+  }
+}
+
+static void sleep_ms(int ms) {
+  struct timespec t = {ms / 1000, (ms % 1000) * 1000000L};
+  nanosleep(&t, NULL);
+}
+
+static int64_t now_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Opens the file and takes the owner lock. Returns the descriptor that holds it, or -1; a file
+** that does not exist is no failure yet, `missing` says so. */
+int jg_file_lock(const char *path, const jg_open_options *o, bool *missing, jg_failure *f) {
+  *missing = false;
+  int fd = open(path, (o->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) {
+    *missing = errno == ENOENT;
+    int rc = errno;
+    jg_fail(f, jg_code_of(rc), "%s: %s", path, strerror(rc));
+    return -1;
+  }
+  struct stat st;
+  if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+    jg_fail(f, "invalid_file", "%s: not a regular file", path);
+    close(fd);
+    return -1;
+  }
+  int kind = o->read_only || o->shared ? LOCK_SH : LOCK_EX;
+  int64_t deadline = now_ms() + o->lock_timeout_ms;
+  for (int pause_ms = 1; flock(fd, kind | LOCK_NB) != 0; pause_ms = pause_ms < 16 ? 2 * pause_ms : 16) {
+    int rc = errno;
+    if (rc != EWOULDBLOCK && rc != EINTR) {
+      jg_fail(f, jg_code_of(rc), "%s: flock: %s", path, strerror(rc));
+      close(fd);
+      return -1;
+    }
+    if (now_ms() >= deadline) {
+      jg_fail(f, "in_use", "%s: in use by another process (waited %d ms)", path,
+              o->lock_timeout_ms);
+      close(fd);
+      return -1;
+    }
+    sleep_ms(pause_ms);
+  }
+  return fd;
+}
+
+static bool read_meta(int fd, uint64_t at, meta_page *meta) {
+  return pread(fd, meta, sizeof *meta, (off_t)at) == (ssize_t)sizeof *meta &&
+         meta->magic == META_MAGIC && (meta->page_flags & META_FLAG) != 0;
+}
+
+static bool check_meta(const meta_page *meta, uint64_t page_size, uint64_t file_size,
+                       const char *path, jg_failure *f) {
+  if (meta->version != META_VERSION)
+    return jg_fail(f, "version_mismatch", "%s: LMDB data version %u, not %d", path,
+                   (unsigned)meta->version, META_VERSION);
+  if (meta->last_page > UINT64_MAX / page_size - 1)
+    return jg_fail(f, "invalid_file", "%s: its meta page names an impossible last page", path);
+  if ((meta->last_page + 1) * page_size > file_size)
+    return jg_fail(f, "truncated", "%s: %llu bytes where its meta page says %llu", path,
+                   (unsigned long long)file_size,
+                   (unsigned long long)((meta->last_page + 1) * page_size));
+  for (int i = 0; i < 2; i++) {
+    uint64_t root = meta->trees[i].root;
+    if (root != NO_PAGE && (root < 2 || root > meta->last_page))
+      return jg_fail(f, "invalid_file", "%s: its meta page names a root page out of range", path);
+  }
+  return true;
+}
+
+bool jg_file_check(int fd, const char *path, const jg_open_options *o, jg_failure *f) {
+  struct stat st;
+  if (fstat(fd, &st) != 0) return jg_fail_rc(f, errno, path);
+  if (!o->allow_remote && is_remote(fd))
+    return jg_fail(f, "remote_filesystem",
+                   "%s: on a network or FUSE filesystem (allow_remote opens it all the same)", path);
+  meta_page metas[2];
+  uint64_t file_size = (uint64_t)st.st_size;
+  if (!read_meta(fd, 0, &metas[0]))
+    return jg_fail(f, "invalid_file", "%s: not an LMDB file", path);
+  uint64_t page_size = metas[0].trees[0].pad; /* LMDB keeps the page size there */
+  if (page_size != (uint64_t)sysconf(_SC_PAGESIZE))
+    return jg_fail(f, "invalid_file", "%s: its page size is %llu, this machine's is %ld", path,
+                   (unsigned long long)page_size, sysconf(_SC_PAGESIZE));
+  if (file_size < 2 * page_size || !read_meta(fd, page_size, &metas[1]))
+    return jg_fail(f, "truncated", "%s: it ends within its meta pages", path);
+  /* The newer one counts; the older one may name pages that a crash kept from the file. */
+  return check_meta(&metas[metas[1].tx_id > metas[0].tx_id], page_size, file_size, path, f);
+}
+
+/* ---- making a file --------------------------------------------------------------------- */
+
+static bool sync_directory(const char *path, jg_failure *f) {
+  char directory[PATH_MAX];
+  snprintf(directory, sizeof directory, "%s", path);
+  char *slash = strrchr(directory, '/');
+  if (slash == NULL)
+    strcpy(directory, ".");
+  else
+    slash[slash == directory ? 1 : 0] = '\0';
+  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return jg_fail_rc(f, errno, directory);
+  int rc = fsync(fd) == 0 || errno == EINVAL ? 0 : errno; /* EINVAL: it has nothing to flush */
+  close(fd);
+  return rc == 0 || jg_fail_rc(f, rc, directory);
+}
+
+/* One real commit, flushed: LMDB alone writes the first meta pages without a flush. */
+static int write_first_commit(const char *path, int mode) {
+  MDB_env *env;
+  MDB_txn *txn = NULL;
+  MDB_dbi dbi;
+  unsigned char format_key[] = "\xff\xff\xff\xff\xff\xff\xff\xff" "format";
+  MDB_val key = {sizeof format_key - 1, format_key}, value = {1, "1"};
+  int rc = mdb_env_create(&env);
+  if (rc != 0) return rc;
+  if ((rc = mdb_env_set_maxdbs(env, 1)) == 0 &&
+      (rc = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, (mdb_mode_t)mode)) == 0 &&
+      (rc = mdb_txn_begin(env, NULL, 0, &txn)) == 0) {
+    if ((rc = mdb_dbi_open(txn, JG_ROOT_TREE, MDB_CREATE, &dbi)) == 0 &&
+        (rc = mdb_put(txn, dbi, &key, &value, 0)) == 0)
+      rc = mdb_txn_commit(txn);
+    else
+      mdb_txn_abort(txn);
+  }
+  mdb_env_close(env);
+  return rc;
+}
+
+/* Made under a temporary name, committed once, linked into place: whatever happens, the name
+** leads to a whole file or to none. If another process was faster, its file is the one. */
+bool jg_file_create(const char *path, const jg_open_options *o, jg_failure *f) {
+  char temporary[PATH_MAX];
+  int n = snprintf(temporary, sizeof temporary, "%s.new-XXXXXX", path);
+  if (n < 0 || n >= (int)sizeof temporary)
+    return jg_fail(f, "not_found", "%.200s...: the path is too long", path);
+  int fd = mkostemp(temporary, O_CLOEXEC);
+  if (fd < 0) return jg_fail(f, jg_code_of(errno), "%s: %s", path, strerror(errno));
+  int rc = fchmod(fd, (mode_t)o->mode) == 0 ? 0 : errno;
+  if (!o->allow_remote && is_remote(fd))
+    jg_fail(f, "remote_filesystem",
+            "%s: on a network or FUSE filesystem (allow_remote makes it all the same)", path);
+  else if (rc != 0 || (rc = write_first_commit(temporary, o->mode)) != 0)
+    jg_fail(f, jg_code_of(rc), "%s: %s", path, mdb_strerror(rc));
+  else if (link(temporary, path) != 0 && errno != EEXIST)
+    jg_fail(f, jg_code_of(errno), "%s: %s", path, strerror(errno));
+  close(fd);
+  unlink(temporary);
+  return f->code == NULL && sync_directory(path, f);
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT
+**
+** jangada.h - what the files of the C module share.
+**
+** The module shows LMDB to Lua as BoltDB's four types. Each is a full userdata that begins with
+** a jg_handle (handle.c); a child keeps its parent alive through a user value, a parent reaches
+** its open children through a list in C, so that closing anything closes all that hangs on it:
+**
+**        DB  (db.c, open.c)          one file: LMDB environment, owner lock, table of trees
+**        |
+**        Tx  (tx.c, savepoint.c)     one transaction, or the savepoint now open in it
+**        |          \
+**        Bucket      Cursor          (bucket.c, access.c; cursor.c, each.c)
+**
+** No LMDB object is ever reachable but through an open handle, no Lua function that can raise is
+** called between acquiring one and storing it in its handle, and no raw LMDB flag or number
+** reaches Lua.
+*/
+#ifndef JANGADA_H
+#define JANGADA_H
+
+#include <lauxlib.h>
+#include <lmdb.h>
+#include <lua.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define JG_KEY_SIZE_MAX 503                      /* LMDB's 511 less the prefix of a nested bucket */
+#define JG_VALUE_SIZE_MAX (0x7ffff000u - 65536u) /* LMDB 0.9 writes a value with one write(2) */
+#define JG_PREFIX_SIZE 8
+#define JG_LMDB_KEY_SIZE_MAX (JG_PREFIX_SIZE + JG_KEY_SIZE_MAX)
+
+#define JG_DB "jangada.DB" /* metatable names */
+#define JG_TX "jangada.Tx"
+#define JG_BUCKET "jangada.Bucket"
+#define JG_CURSOR "jangada.Cursor"
+#define JG_ERROR "jangada.Error"
+
+/* ---- handle.c: who hangs on whom ------------------------------------------------------ */
+
+typedef struct jg_handle jg_handle;
+struct jg_handle {
+  jg_handle *parent;              /* NULL while not linked */
+  jg_handle *child, *next, *prev; /* first open child; siblings */
+  void (*release)(jg_handle *h);  /* gives back what the handle owns; never touches Lua */
+  bool open;
+};
+
+void jg_link(jg_handle *h, jg_handle *parent, void (*release)(jg_handle *));
+void jg_close(jg_handle *h); /* children first; a closed handle is left as it is */
+
+/* ---- error.c: error objects ----------------------------------------------------------- */
+
+typedef struct jg_failure { /* a failure on its way to Lua, where nothing may raise yet */
+  const char *code;         /* NULL: none */
+  char message[512];
+} jg_failure;
+
+bool jg_fail(jg_failure *f, const char *code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));                        /* always false */
+bool jg_fail_rc(jg_failure *f, int rc, const char *what);         /* always false */
+int jg_raise(lua_State *L, const char *code, const char *fmt, ...); /* fmt as lua_pushfstring */
+int jg_raise_rc(lua_State *L, int rc, const char *what);
+int jg_raise_failure(lua_State *L, const jg_failure *f);
+const char *jg_code_of(int rc);
+void jg_open_errors(lua_State *L);
+
+/* ---- store.c ------------------------------------------------------------------------------ */
+
+void jg_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
+              const luaL_Reg *methods);
+void jg_set_weak(lua_State *L);
+
+/* ---- options.c: option tables ----------------------------------------------------------- */
+
+void jg_check_options(lua_State *L, int idx, const char *const known[]);
+bool jg_option_boolean(lua_State *L, int idx, const char *name, bool fallback);
+lua_Integer jg_option_integer(lua_State *L, int idx, const char *name, lua_Integer fallback,
+                              lua_Integer min, lua_Integer max);
+int jg_option_choice(lua_State *L, int idx, const char *name, const char *const choices[]);
+
+/* ---- tree.c: the LMDB databases of one file --------------------------------------------- */
+
+typedef struct jg_tree {
+  char *name;
+  MDB_dbi dbi;
+  size_t birth;    /* id of the LMDB transaction that made it; older readers do not see it */
+  unsigned level;  /* 0: committed; else the level of the transaction that made it */
+  bool compatible; /* no LMDB flags that we do not speak */
+} jg_tree;
+
+typedef struct jg_trees {
+  jg_tree *list;
+  unsigned count, capacity;
+} jg_trees;
+
+/* ---- db.c, open.c, registry.c, file.c --------------------------------------------------- */
+
+typedef enum { JG_COMMIT, JG_NONE } jg_durability;
+
+typedef struct jg_tx jg_tx;
+
+typedef struct jg_db {
+  jg_handle h;
+  MDB_env *env;
+  char *path;
+  int lock_fd; /* holds the flock on the data file; -1: none */
+  dev_t dev;
+  ino_t ino;
+  struct jg_db *next_open; /* registry.c */
+  unsigned fork_count;     /* of the process that opened it */
+  pthread_t thread;
+  jg_durability durability;
+  bool read_only, shared, registered;
+  unsigned trees_max;
+  jg_trees trees;
+  jg_tx *writer; /* the open write transaction */
+} jg_db;
+
+typedef struct jg_open_options {
+  int mode, durability, lock_timeout_ms;
+  bool read_only, shared, allow_remote;
+  size_t size_max;
+  unsigned trees_max, readers_max;
+} jg_open_options;
+
+bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failure *f);
+void jg_db_release(jg_handle *h);
+jg_db *jg_check_db(lua_State *L, int idx);
+void jg_check_process(lua_State *L, const jg_db *db); /* forked, wrong_thread */
+void jg_db_set_writer(lua_State *L, int db_idx);
+int jg_store_open(lua_State *L);
+void jg_open_db(lua_State *L);
+
+bool jg_register(jg_db *db); /* false: this process has the file open */
+void jg_unregister(jg_db *db);
+unsigned jg_fork_count(void);
+
+int jg_file_lock(const char *path, const jg_open_options *o, bool *missing, jg_failure *f);
+bool jg_file_check(int fd, const char *path, const jg_open_options *o, jg_failure *f);
+bool jg_file_create(const char *path, const jg_open_options *o, jg_failure *f);
+
+/* ---- tx.c, savepoint.c -------------------------------------------------------------------- */
+
+typedef enum { JG_ON_COMMIT = 1, JG_ON_ROLLBACK = 2 } jg_outcome;
+
+struct jg_bucket;
+struct jg_tx {
+  jg_handle h;
+  jg_db *db;
+  MDB_txn *outer;      /* the transaction of LMDB */
+  MDB_txn *txn;        /* the one to use: outer, or the innermost savepoint */
+  size_t id;
+  unsigned level;      /* 1, and one more for each open savepoint */
+  unsigned writes;     /* counts changes: a cursor that saw another count seeks again */
+  unsigned structure;  /* counts undone savepoints: a bucket that saw another looks itself up */
+  bool writable, managed;
+};
+
+jg_tx *jg_check_tx(lua_State *L, int idx);
+void jg_check_usable(lua_State *L, const jg_tx *tx);   /* tx_closed, tx_failed, and its DB's */
+void jg_check_writable(lua_State *L, const jg_tx *tx, const char *what);
+jg_tx *jg_tx_begin(lua_State *L, int db_idx, bool writable, bool managed); /* pushes it */
+void jg_tx_commit(lua_State *L, int idx);
+void jg_tx_rollback(lua_State *L, int idx);
+void jg_tx_handlers(lua_State *L, int idx, jg_outcome outcome, lua_Integer from);
+lua_Integer jg_tx_handler_count(lua_State *L, int idx);
+void jg_tx_drop_cursors(jg_tx *tx);
+int jg_tx_savepoint(lua_State *L);
+void jg_open_tx(lua_State *L);
+
+/* A tree made by a transaction is forgotten with it: LMDB's handle of it is dead then. */
+bool jg_trees_load(jg_db *db, MDB_txn *txn, jg_failure *f);
+jg_tree *jg_tree_find(const jg_tx *tx, const char *name);
+int jg_tree_create(jg_tx *tx, const char *name, jg_tree **tree);
+void jg_trees_end(jg_tx *tx, unsigned level, bool keep);
+void jg_trees_free(jg_trees *trees);
+
+/* ---- record.c: what a bucket's parent says of it ----------------------------------------- */
+
+#define JG_ROOT_TREE "\1jangada"
+#define JG_RECORD_SIZE 34
+#define JG_ESCAPE_SIZE 17 /* magic and kind before a literal value */
+enum { JG_INTEGER_KEYS = 1, JG_OWN_NAME = 2, JG_HAS_CHILDREN = 4 }; /* flags of a record */
+
+typedef struct jg_record {
+  char kind; /* 'P': a prefix in the root tree; 'T': a tree */
+  uint8_t flags;
+  uint64_t id, sequence;
+} jg_record;
+
+typedef enum { JG_RAW, JG_LITERAL, JG_RECORD, JG_DAMAGED } jg_value_kind;
+
+jg_value_kind jg_value_read(const MDB_val *value, jg_record *record);
+bool jg_value_must_escape(const MDB_val *value);
+void jg_value_escape(const MDB_val *value, char *into); /* into: 17 bytes more */
+void jg_record_write(const jg_record *record, unsigned char into[JG_RECORD_SIZE]);
+void jg_put_u64(unsigned char into[8], uint64_t n);
+uint64_t jg_get_u64(const unsigned char from[8]);
+
+/* ---- bucket.c, access.c ------------------------------------------------------------------ */
+
+typedef struct jg_bucket {
+  jg_handle h; /* parent: the transaction, or the bucket it is in */
+  jg_tx *tx;
+  struct jg_bucket *up; /* NULL: a top-level bucket */
+  MDB_dbi dbi;
+  bool prefixed; /* its keys begin with `prefix` */
+  unsigned char prefix[JG_PREFIX_SIZE];
+  bool has_record; /* a tree made by another program has none */
+  jg_record record;
+  unsigned structure; /* tx->structure when last looked up */
+  struct jg_bucket *below; /* scratch of look_from_top */
+  const char *name;        /* a Lua string, anchored in a user value */
+  size_t name_size;
+} jg_bucket;
+
+typedef struct jg_key { /* a key as LMDB sees it */
+  MDB_val val;
+  unsigned char bytes[JG_LMDB_KEY_SIZE_MAX];
+} jg_key;
+
+/* ---- catalog.c, delete.c: below Lua; they return what LMDB does --------------------------- */
+
+typedef struct jg_found { /* what stands under a name */
+  enum { JG_IS_ABSENT, JG_IS_KEY, JG_IS_BUCKET, JG_IS_FOREIGN } kind;
+  MDB_dbi dbi;
+  bool prefixed, has_record;
+  jg_record record;
+} jg_found;
+
+#define JG_MAIN_DBI 1              /* LMDB's number of the main database */
+#define JG_ROOT_ID 0               /* the prefix of the top level in the root tree */
+#define JG_SYSTEM_ID UINT64_MAX    /* and that of the store's own fields */
+#define JG_DEAD_MARK 'x'
+#define JG_TREE_NAME_MAX 502       /* so that a dead tree's mark fits into a key */
+
+int jg_find(jg_tx *tx, const jg_bucket *up, const char *name, size_t size, jg_found *found);
+int jg_create(jg_tx *tx, jg_bucket *up, const char *name, size_t size, jg_found *made);
+int jg_delete(jg_tx *tx, const jg_bucket *up, const char *name, size_t size,
+              const jg_found *found);
+int jg_write_record(jg_bucket *b);
+int jg_next_name(jg_tx *tx, const jg_bucket *up, const char *after, size_t size, jg_key *next);
+int jg_find_root(jg_tx *tx, MDB_dbi *root);   /* MDB_NOTFOUND in a file that we never wrote to */
+int jg_ensure_root(jg_tx *tx, MDB_dbi *root); /* makes it then */
+int jg_follow(jg_tx *tx, const char *name, jg_found *found);
+void jg_set_key(jg_key *key, uint64_t prefix, const void *bytes, size_t size);
+void jg_child_key(jg_key *key, const jg_bucket *up, const char *name, size_t size);
+void jg_dead_key(jg_key *key, const char *tree_name);
+const char *jg_tree_name(const jg_found *found, const char *name, char generated[24]);
+int jg_purge(jg_db *db);
+int jg_tree_purge(jg_tx *tx, const char *name);
+
+jg_bucket *jg_check_bucket(lua_State *L, int idx);
+void jg_bucket_check(lua_State *L, jg_bucket *b); /* raises unless it and its tx are usable */
+void jg_check_key(lua_State *L, int idx, const jg_bucket *b, const char *what, jg_key *key);
+void jg_check_bound(lua_State *L, int idx, const jg_bucket *b, const char *what, jg_key *key);
+int jg_compare(const MDB_val *a, const MDB_val *b); /* as LMDB orders keys */
+void jg_copy_key(jg_key *to, const jg_key *from);
+void jg_push_key(lua_State *L, const jg_bucket *b, const MDB_val *key);
+bool jg_push_value(lua_State *L, const jg_bucket *b, const MDB_val *value); /* false: a bucket */
+bool jg_in_bucket(const jg_bucket *b, const MDB_val *key);
+int jg_bucket_lookup(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up);
+int jg_bucket_create(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up, bool ensure);
+int jg_bucket_delete(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up);
+int jg_buckets(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up);
+void jg_open_bucket(lua_State *L);
+extern const luaL_Reg jg_access_methods[];
+
+/* ---- cursor.c, each.c --------------------------------------------------------------------- */
+
+typedef enum { JG_UNSET, JG_ON, JG_PAST, JG_DELETED } jg_position;
+
+typedef struct jg_cursor {
+  jg_handle h; /* parent: the transaction */
+  jg_bucket *bucket;
+  MDB_cursor *cur; /* opened when needed; never older than the open savepoint */
+  jg_position position;
+  bool synced;     /* cur stands on `key` */
+  unsigned writes; /* tx->writes when cur was last placed */
+  /* an iteration (each.c) */
+  bool reverse, started, has_start, start_excluded, has_stop;
+  lua_Integer left;   /* items it may still give; -1: no limit */
+  size_t prefix_size; /* 0: no prefix */
+  jg_key key;         /* where it is, or was when its item was deleted */
+  jg_key start, stop, prefix;
+} jg_cursor;
+
+jg_cursor *jg_cursor_new(lua_State *L, int bucket_idx);
+int jg_cursor_move(jg_cursor *c, MDB_cursor_op op, MDB_val *key, MDB_val *value);
+int jg_cursor_seek(jg_cursor *c, const MDB_val *to, MDB_val *key, MDB_val *value);
+int jg_cursor_push(lua_State *L, jg_cursor *c, int rc, const MDB_val *value, const char *what);
+int jg_each(lua_State *L);
+int jg_bucket_cursor(lua_State *L);
+void jg_cursor_drop(jg_cursor *c); /* closes what LMDB knows of it */
+void jg_cursor_release(jg_handle *h);
+void jg_open_cursor(lua_State *L);
+
+/* ---- crc32c.c ------------------------------------------------------------------------------ */
+
+uint32_t jg_crc32c(uint32_t seed, const void *data, size_t size);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+**
+** record.c - reference records: what a bucket's parent says of it.
+**
+** A bucket is a pair (tree, prefix). Its parent holds, under the bucket's name, a record:
+**
+**     magic 16 | kind 1 | flags 1 | id 8 | sequence 8          big-endian, 34 bytes
+**
+** Keys and nested buckets share one namespace, so a value is a record when it begins with the
+** magic and one of the kinds. A user's value that happens to begin with the magic is kept apart
+** by an escape: magic | 'L' | the value. All other values are stored as they are, so that any
+** LMDB binding reads them.
+*/
+#include "jangada.h"
+
+#include <string.h>
+
+#define MAGIC_SIZE 16
+static const unsigned char magic[MAGIC_SIZE] = {0x8a, 'J',  'a',  'n',  'g',  'a',  'd',  'a',
+                                                0x0d, 0x0a, 0x1a, 0x0a, 0xf3, 0x5c, 0xb9, 0x27};
+
+void jg_put_u64(unsigned char into[8], uint64_t n) {
+  for (int i = 7; i >= 0; i--, n >>= 8) into[i] = (unsigned char)n;
+}
+
+uint64_t jg_get_u64(const unsigned char from[8]) {
+  uint64_t n = 0;
+  for (int i = 0; i < 8; i++) n = n << 8 | from[i];
+  return n;
+}
+
+bool jg_value_must_escape(const MDB_val *value) {
+  return value->mv_size >= MAGIC_SIZE && memcmp(value->mv_data, magic, MAGIC_SIZE) == 0;
+}
+
+void jg_value_escape(const MDB_val *value, char *into) {
+  memcpy(into, magic, MAGIC_SIZE);
+  into[MAGIC_SIZE] = 'L';
+  memcpy(into + MAGIC_SIZE + 1, value->mv_data, value->mv_size);
+}
+
+jg_value_kind jg_value_read(const MDB_val *value, jg_record *record) {
+  const unsigned char *p = value->mv_data;
+  if (value->mv_size <= MAGIC_SIZE || memcmp(p, magic, MAGIC_SIZE) != 0) return JG_RAW;
+  p += MAGIC_SIZE;
+  if (p[0] == 'L') return JG_LITERAL;
+  if ((p[0] != 'P' && p[0] != 'T') || value->mv_size != JG_RECORD_SIZE) return JG_DAMAGED;
+  record->kind = (char)p[0];
+  record->flags = p[1];
+  record->id = jg_get_u64(p + 2);
+  record->sequence = jg_get_u64(p + 10);
+  return JG_RECORD;
+}
+
+void jg_record_write(const jg_record *record, unsigned char into[JG_RECORD_SIZE]) {
+  memcpy(into, magic, MAGIC_SIZE);
+  into[MAGIC_SIZE] = (unsigned char)record->kind;
+  into[MAGIC_SIZE + 1] = record->flags;
+  jg_put_u64(into + MAGIC_SIZE + 2, record->id);
+  jg_put_u64(into + MAGIC_SIZE + 10, record->sequence);
+}

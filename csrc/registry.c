@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+**
+** registry.c - the files that this process has open.
+**
+** LMDB forbids to open one file twice in a process: closing either frees the reader slots of
+** both, and a live snapshot's pages are then overwritten. Paths do not tell (links), inodes do.
+** The list is one for all Lua states and threads of the process.
+**
+** A forked child inherits the list, the environments and the descriptors, and may use none of
+** them. It counts its forks so that every handle can tell whose it is, and closes its copies of
+** the owner locks: they would keep the file locked after the parent's death.
+*/
+#include "jangada.h"
+
+#include <unistd.h>
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static jg_db *opened;
+static unsigned fork_count;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void before_fork(void) {
+  pthread_mutex_lock(&mutex);
+}
+
+static void in_parent(void) {
+  pthread_mutex_unlock(&mutex);
+}
+
+static void in_child(void) {
+  fork_count++;
+  for (jg_db *db = opened; db != NULL; db = db->next_open)
+    if (db->lock_fd >= 0) {
+      close(db->lock_fd);
+      db->lock_fd = -1;
+    }
+  opened = NULL;
+  pthread_mutex_unlock(&mutex);
+}
+
+static void watch_forks(void) {
+  pthread_atfork(before_fork, in_parent, in_child);
+}
+
+unsigned jg_fork_count(void) {
+  return fork_count;
+}
+
+bool jg_register(jg_db *db) {
+  pthread_once(&once, watch_forks);
+  pthread_mutex_lock(&mutex);
+  jg_db *other = opened;
+  while (other != NULL && (other->dev != db->dev || other->ino != db->ino))
+    other = other->next_open;
+  if (other == NULL) {
+    db->next_open = opened;
+    opened = db;
+    db->registered = true;
+  }
+  pthread_mutex_unlock(&mutex);
+  return other == NULL;
+}
+
+void jg_unregister(jg_db *db) {
+  pthread_mutex_lock(&mutex);
+  for (jg_db **link = &opened; *link != NULL; link = &(*link)->next_open)
+    if (*link == db) {
+      *link = db->next_open;
+      break;
+    }
+  db->registered = false;
+  pthread_mutex_unlock(&mutex);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+**
+** store.c - the module jangada.store: its functions and its classes.
+*/
+#include "jangada.h"
+
+#define STORE_VERSION "0.1.0"
+
+/* Fills the metatable of a class once; the module may be loaded again into the same state. */
+void jg_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
+              const luaL_Reg *methods) {
+  if (luaL_newmetatable(L, name)) {
+    luaL_setfuncs(L, metamethods, 0);
+    lua_newtable(L);
+    luaL_setfuncs(L, methods, 0);
+    lua_setfield(L, -2, "__index");
+  }
+  lua_pop(L, 1);
+}
+
+/* Makes the table on top of the stack hold its values weakly. */
+void jg_set_weak(lua_State *L) {
+  if (luaL_newmetatable(L, "jangada.weak")) {
+    lua_pushliteral(L, "v");
+    lua_setfield(L, -2, "__mode");
+  }
+  lua_setmetatable(L, -2);
+}
+
+static int store_crc32c(lua_State *L) {
+  size_t size;
+  const char *s = luaL_checklstring(L, 1, &size);
+  lua_Integer seed = luaL_optinteger(L, 2, 0);
+  luaL_argcheck(L, seed >= 0 && seed <= UINT32_MAX, 2, "a CRC has 32 bits");
+  lua_pushinteger(L, (lua_Integer)jg_crc32c((uint32_t)seed, s, size));
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"open", jg_store_open}, {"crc32c", store_crc32c}, {NULL, NULL}};
+
+int luaopen_jangada_store(lua_State *L);
+
+__attribute__((visibility("default"))) int luaopen_jangada_store(lua_State *L) {
+  jg_open_errors(L);
+  jg_open_db(L);
+  jg_open_tx(L);
+  jg_open_bucket(L);
+  jg_open_cursor(L);
+  luaL_newlib(L, functions);
+  lua_pushliteral(L, STORE_VERSION);
+  lua_setfield(L, -2, "version");
+  int major, minor, patch;
+  mdb_version(&major, &minor, &patch);
+  lua_pushfstring(L, "%d.%d.%d", major, minor, patch);
+  lua_setfield(L, -2, "lmdb_version");
+  return 1;
+}

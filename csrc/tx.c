@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT
+**
+** tx.c - transactions, and the class Tx.
+**
+** A Tx owns an LMDB transaction (outer); while savepoints are open (savepoint.c) `txn` is the
+** innermost child of it, and all work goes there. Rules that keep LMDB whole:
+**
+**   - cursors are closed before their transaction ends, by us, never left to LMDB;
+**   - a pointer is cleared before mdb_txn_commit is called, which frees it also on failure;
+**   - everything that may run Lua code (a finalizer in an allocation too) comes before the
+**     checks, and the checks come before LMDB is called.
+**
+** User values of a Tx: 1 its DB, 2 its handlers {kind, fn, kind, fn, ...}, 3 its open buckets.
+*/
+#include "jangada.h"
+
+#include <string.h>
+
+enum { OWNER = 1, HANDLERS, USER_VALUES = 3 };
+
+/* ---- checks ----------------------------------------------------------------------------- */
+
+void jg_check_usable(lua_State *L, const jg_tx *tx) {
+  if (!tx->h.open) jg_raise(L, "tx_closed", "the transaction has ended");
+  jg_check_process(L, tx->db);
+}
+
+jg_tx *jg_check_tx(lua_State *L, int idx) {
+  jg_tx *tx = luaL_checkudata(L, idx, JG_TX);
+  jg_check_usable(L, tx);
+  return tx;
+}
+
+void jg_check_writable(lua_State *L, const jg_tx *tx, const char *what) {
+  if (!tx->writable) jg_raise(L, "tx_not_writable", "%s: the transaction is a read transaction", what);
+}
+
+/* ---- handlers: on_commit, on_rollback ----------------------------------------------------- */
+
+lua_Integer jg_tx_handler_count(lua_State *L, int idx) {
+  lua_getiuservalue(L, idx, HANDLERS);
+  lua_Integer n = lua_istable(L, -1) ? (lua_Integer)lua_rawlen(L, -1) : 0;
+  lua_pop(L, 1);
+  return n;
+}
+
+/* Runs the handlers of one outcome that were registered after the first `from` slots, in order,
+** and forgets all after them. A handler that raises does not keep the others from running; the
+** first error is raised when all have run. */
+void jg_tx_handlers(lua_State *L, int idx, jg_outcome outcome, lua_Integer from) {
+  luaL_checkstack(L, 8, "handlers");
+  lua_getiuservalue(L, idx, HANDLERS);
+  if (!lua_istable(L, -1)) {
+    lua_pop(L, 1);
+    return;
+  }
+  int table = lua_gettop(L);
+  lua_Integer n = (lua_Integer)lua_rawlen(L, table);
+  lua_createtable(L, (int)(n - from), 0); /* a handler may register others: walk a copy */
+  int copy = lua_gettop(L);
+  for (lua_Integer i = n; i > from; i--) {
+    lua_rawgeti(L, table, i);
+    lua_rawseti(L, copy, i - from);
+    lua_pushnil(L);
+    lua_rawseti(L, table, i);
+  }
+  bool failed = false;
+  for (lua_Integer i = 1; i <= n - from; i += 2) {
+    lua_rawgeti(L, copy, i);
+    bool wanted = lua_tointeger(L, -1) == (lua_Integer)outcome;
+    lua_pop(L, 1);
+    if (!wanted) continue;
+    lua_rawgeti(L, copy, i + 1);
+    if (lua_pcall(L, 0, 0, 0) == LUA_OK) continue;
+    if (failed)
+      lua_pop(L, 1);
+    else
+      failed = true; /* its error object stays on the stack */
+  }
+  if (failed) lua_error(L);
+  lua_settop(L, table - 1);
+}
+
+static int add_handler(lua_State *L, jg_outcome outcome, const char *what) {
+  jg_tx *tx = jg_check_tx(L, 1);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  jg_check_writable(L, tx, what);
+  if (lua_getiuservalue(L, 1, HANDLERS) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_createtable(L, 4, 0);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, 1, HANDLERS);
+  }
+  lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+  lua_pushinteger(L, (lua_Integer)outcome);
+  lua_rawseti(L, -2, n + 1);
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, -2, n + 2);
+  return 0;
+}
+
+static int tx_on_commit(lua_State *L) {
+  return add_handler(L, JG_ON_COMMIT, "on_commit");
+}
+
+static int tx_on_rollback(lua_State *L) {
+  return add_handler(L, JG_ON_ROLLBACK, "on_rollback");
+}
+
+/* ---- begin and end ------------------------------------------------------------------------- */
+
+void jg_tx_drop_cursors(jg_tx *tx) {
+  for (jg_handle *h = tx->h.child; h != NULL; h = h->next)
+    if (h->release == jg_cursor_release) jg_cursor_drop((jg_cursor *)h);
+  tx->writes++;
+}
+
+static void release(jg_handle *h) {
+  jg_tx *tx = (jg_tx *)h;
+  if (tx->db->fork_count == jg_fork_count()) {
+    if (tx->outer != NULL) mdb_txn_abort(tx->outer); /* and with it the open savepoints */
+    if (tx->writable) jg_trees_end(tx, 1, false);
+  }
+  tx->outer = tx->txn = NULL;
+  if (tx->db->writer == tx) tx->db->writer = NULL;
+}
+
+static int begin(lua_State *L, jg_db *db, jg_tx *tx) {
+  unsigned flags = tx->writable ? 0 : MDB_RDONLY;
+  int rc = mdb_txn_begin(db->env, NULL, flags, &tx->outer);
+  if (rc == MDB_READERS_FULL) { /* slots of dead processes, and of transactions left to us */
+    int dead;
+    mdb_reader_check(db->env, &dead);
+    lua_gc(L, LUA_GCCOLLECT);
+    if (!db->h.open) jg_raise(L, "db_closed", "the DB was closed meanwhile");
+    rc = mdb_txn_begin(db->env, NULL, flags, &tx->outer);
+  }
+  return rc;
+}
+
+/* Pushes the new transaction. */
+jg_tx *jg_tx_begin(lua_State *L, int db_idx, bool writable, bool managed) {
+  jg_tx *tx = lua_newuserdatauv(L, sizeof *tx, USER_VALUES);
+  memset(tx, 0, sizeof *tx);
+  luaL_setmetatable(L, JG_TX);
+  lua_pushvalue(L, db_idx);
+  lua_setiuservalue(L, -2, OWNER);
+  jg_db *db = jg_check_db(L, db_idx);
+  if (writable && db->read_only) jg_raise(L, "db_read_only", "%s: opened read_only", db->path);
+  if (writable && db->writer != NULL) lua_gc(L, LUA_GCCOLLECT); /* one that was left to us? */
+  if (writable && db->h.open && db->writer != NULL)
+    jg_raise(L, "write_tx_active", "%s: a write transaction is open already", db->path);
+  if (!db->h.open) jg_raise(L, "db_closed", "the DB was closed meanwhile");
+  tx->db = db;
+  tx->writable = writable;
+  tx->managed = managed;
+  int rc = begin(L, db, tx);
+  if (rc != 0) jg_raise_rc(L, rc, "begin");
+  tx->txn = tx->outer;
+  tx->level = 1;
+  tx->id = mdb_txn_id(tx->txn);
+  jg_link(&tx->h, &db->h, release);
+  if (writable) {
+    db->writer = tx;
+    jg_db_set_writer(L, db_idx);
+  }
+  return tx;
+}
+
+void jg_tx_commit(lua_State *L, int idx) {
+  jg_tx *tx = lua_touserdata(L, idx);
+  jg_tx_drop_cursors(tx);
+  MDB_txn *txn = tx->outer;
+  tx->outer = tx->txn = NULL;
+  int rc = mdb_txn_commit(txn);
+  jg_trees_end(tx, 1, rc == 0);
+  jg_close(&tx->h);
+  jg_tx_handlers(L, idx, rc == 0 ? JG_ON_COMMIT : JG_ON_ROLLBACK, 0);
+  if (rc != 0) jg_raise_rc(L, rc, "commit");
+}
+
+void jg_tx_rollback(lua_State *L, int idx) {
+  jg_tx *tx = lua_touserdata(L, idx);
+  if (!tx->h.open) return;
+  jg_close(&tx->h);
+  jg_tx_handlers(L, idx, JG_ON_ROLLBACK, 0);
+}
+
+static jg_tx *check_endable(lua_State *L, const char *what) {
+  jg_tx *tx = jg_check_tx(L, 1);
+  if (tx->managed)
+    jg_raise(L, "tx_managed", "%s: update and view end their transaction themselves", what);
+  if (tx->level > 1) jg_raise(L, "savepoint_active", "%s: a savepoint is open", what);
+  return tx;
+}
+
+static int tx_commit(lua_State *L) {
+  jg_check_writable(L, check_endable(L, "commit"), "commit");
+  jg_tx_commit(L, 1);
+  return 0;
+}
+
+static int tx_rollback(lua_State *L) {
+  check_endable(L, "rollback");
+  jg_tx_rollback(L, 1);
+  return 0;
+}
+
+/* __gc and __close: what was not committed never was. */
+static int tx_release(lua_State *L) {
+  luaL_checkudata(L, 1, JG_TX);
+  jg_tx_rollback(L, 1);
+  return 0;
+}
+
+/* ---- what it tells -------------------------------------------------------------------------- */
+
+static int tx_id(lua_State *L) {
+  jg_tx *tx = luaL_checkudata(L, 1, JG_TX);
+  lua_pushinteger(L, tx->h.open ? (lua_Integer)tx->id : -1);
+  return 1;
+}
+
+static int tx_is_writable(lua_State *L) {
+  jg_tx *tx = luaL_checkudata(L, 1, JG_TX);
+  lua_pushboolean(L, tx->writable);
+  return 1;
+}
+
+static int tx_db(lua_State *L) {
+  luaL_checkudata(L, 1, JG_TX);
+  lua_getiuservalue(L, 1, OWNER);
+  return 1;
+}
+
+static int tx_tostring(lua_State *L) {
+  jg_tx *tx = luaL_checkudata(L, 1, JG_TX);
+  lua_pushfstring(L, "jangada.Tx: %p (%s)", (void *)tx,
+                  !tx->h.open ? "closed" : tx->writable ? "write" : "read");
+  return 1;
+}
+
+/* ---- top-level buckets ----------------------------------------------------------------------- */
+
+static int tx_bucket(lua_State *L) {
+  return jg_bucket_lookup(L, 1, jg_check_tx(L, 1), NULL);
+}
+
+static int tx_create_bucket(lua_State *L) {
+  return jg_bucket_create(L, 1, jg_check_tx(L, 1), NULL, false);
+}
+
+static int tx_ensure_bucket(lua_State *L) {
+  return jg_bucket_create(L, 1, jg_check_tx(L, 1), NULL, true);
+}
+
+static int tx_delete_bucket(lua_State *L) {
+  return jg_bucket_delete(L, 1, jg_check_tx(L, 1), NULL);
+}
+
+static int tx_buckets(lua_State *L) {
+  return jg_buckets(L, 1, jg_check_tx(L, 1), NULL);
+}
+
+static const luaL_Reg methods[] = {{"bucket", tx_bucket},
+                                   {"create_bucket", tx_create_bucket},
+                                   {"ensure_bucket", tx_ensure_bucket},
+                                   {"delete_bucket", tx_delete_bucket},
+                                   {"buckets", tx_buckets},
+                                   {"commit", tx_commit},
+                                   {"rollback", tx_rollback},
+                                   {"savepoint", jg_tx_savepoint},
+                                   {"on_commit", tx_on_commit},
+                                   {"on_rollback", tx_on_rollback},
+                                   {"id", tx_id},
+                                   {"is_writable", tx_is_writable},
+                                   {"db", tx_db},
+                                   {NULL, NULL}};
+
+static const luaL_Reg metamethods[] = {
+    {"__gc", tx_release}, {"__close", tx_release}, {"__tostring", tx_tostring}, {NULL, NULL}};
+
+void jg_open_tx(lua_State *L) {
+  jg_class(L, JG_TX, metamethods, methods);
+}

@@ -1,0 +1,149 @@
+--- Every error of Jangada: the codes, one sentence each, and the constructor of error objects.
+--
+-- A failure is raised as a table `{code=, message=, where=}` whose text is
+-- "file:line: message (code)". Code that must tell failures apart compares `code`; a person
+-- reads the message, which says what was wrong and with which value.
+
+local errors = {}
+
+---@class jangada.Error
+---@field code string one of the keys of `errors.codes`
+---@field message string what was wrong, and with what
+---@field where string "file:line: " of the call that failed, or ""
+local Error = { __name = "jangada.Error" }
+Error.__index = Error
+
+function Error:__tostring()
+  return ("%s%s (%s)"):format(self.where, self.message, self.code)
+end
+
+--- The metatable of error objects; the C module raises with the same one.
+errors.Error = Error
+
+---@type table<string, string> code -> one sentence
+errors.codes = {
+  -- opening a file
+  already_open = "This process has the file open already, by this or another name.",
+  in_use = "Another process holds the file, and went on holding it for lock_timeout_ms.",
+  invalid_file = "The file is not an LMDB file, or one too damaged to open.",
+  truncated = "The file is shorter than its meta pages say.",
+  version_mismatch = "The file was made by another version of the format.",
+  remote_filesystem = "The file is on a network filesystem, where locks and maps are not safe.",
+  not_found = "The file or its directory does not exist.",
+  permission_denied = "The system denies access to the file, its lock file or its directory.",
+
+  -- handles
+  db_closed = "The DB is closed.",
+  tx_closed = "The transaction has ended.",
+  bucket_closed = "The bucket was deleted or moved away under this handle.",
+  cursor_closed = "The cursor, or the iteration it serves, has ended.",
+  forked = "The handle was made before a fork; only the parent may use it.",
+  wrong_thread = "The handle belongs to another thread.",
+
+  -- transactions
+  tx_open = "The DB has open transactions.",
+  tx_managed = "update and view end their transaction themselves.",
+  tx_not_writable = "The transaction is a read transaction.",
+  tx_failed = "An earlier failure has spoiled the transaction; it can only be rolled back.",
+  write_tx_active = "A write transaction of this DB is open already.",
+  savepoint_active = "The call has to wait until the open savepoint has ended.",
+  db_read_only = "The DB was opened read_only.",
+
+  -- buckets, keys and values
+  bucket_exists = "A bucket of that name exists already.",
+  bucket_not_found = "There is no bucket of that name.",
+  bucket_name_required = "The name of a bucket cannot be empty.",
+  incompatible = "The name or key is taken by something of another kind.",
+  key_required = "A key cannot be empty.",
+  key_too_large = "The key is over the limit.",
+  key_out_of_range = "An integer key lies between 0 and 2^63-1.",
+  not_ascending = "append takes keys in ascending order, past the last key of the bucket.",
+  value_too_large = "The value is over the limit.",
+  cursor_unpositioned = "The cursor stands on no item.",
+  trees_full = "The file has as many trees as trees_max allows.",
+
+  -- the log: the rules of Raft's storage, and damage
+  log_bad_field = "An argument of the log has the wrong type or range, or an unknown name.",
+  log_term_fell = "The current term of a server never falls.",
+  log_gap = "Entries must follow the last one without a gap.",
+  log_committed = "Committed entries are never replaced or removed.",
+  log_entry_term_fell = "Terms never fall along the log.",
+  log_entry_term_ahead = "An entry cannot have a term above the current one.",
+  log_commit_fell = "The commit index never falls.",
+  log_commit_past_end = "The commit index cannot pass the last entry.",
+  log_damaged = "What is stored of the log does not match its checksum, or itself.",
+
+  -- the reference Raft
+  raft_bad_option = "An option of Raft is unknown or has the wrong type or range.",
+  raft_unknown_rule = "raft.with replaces rules that exist, and this one does not.",
+
+  -- nodes and protocols
+  argument_invalid = "An argument has the wrong type or range.",
+  body_invalid = "The body of a message is a table with a string `type`.",
+  delay_invalid = "A delay is a number of milliseconds, not negative and not endless.",
+  module_not_allowed = "A protocol can require a short list of modules, and this is none of them.",
+  no_handler = "A node has no handler for a type of message that another node sends.",
+  not_deterministic = "A protocol reached for what differs from one process to the next.",
+  not_plain = "Only plain data crosses between nodes.",
+  protocol_invalid = "The protocol does not compile, or does not return a function.",
+  protocol_not_found = "The file or module of the protocol cannot be read.",
+  turn_over = "A node can act only while one of its turns runs.",
+  turn_owns_db = "The turn begins and ends a node's transaction, the protocol does not.",
+  unknown_destination = "There is no node or client of that id.",
+  unordered_key = "A table whose keys have no order cannot be walked.",
+  yield_refused = "A handler, and what runs inside a transaction, cannot yield.",
+
+  -- the lab
+  command_refused = "The cluster refused a command that no retry will mend.",
+  directory_invalid = "The directory cannot be used, or holds the stores of another run.",
+  option_invalid = "An option has the wrong type or range.",
+  option_unknown = "There is no option of that name.",
+  queue_full = "More events wait than the lab's queue can hold.",
+  time_out_of_range = "The time is past what the lab's clock can reach.",
+  unknown_node = "There is no node of that index or id.",
+  world_busy = "The world runs, or a node's turn does: the call has to wait until it is over.",
+  world_closed = "The world is closed.",
+
+  -- the file and the machine under it
+  map_full = "The file would grow past size_max.",
+  readers_full = "All reader slots are taken.",
+  no_space = "The disk is full.",
+  no_memory = "The system is out of memory.",
+  io_error = "The system could not read or write the file.",
+  corrupted = "The file holds a page that cannot be right.",
+  poisoned = "A flush failed earlier: what is on disk is unknown until the DB is opened again.",
+}
+
+--- Makes an error object without raising it.
+---@param code string a key of `errors.codes`
+---@param message string
+---@param where? string "file:line: ", default ""
+---@return jangada.Error
+function errors.new(code, message, where)
+  if not errors.codes[code] then
+    error(("no such error code: %s"):format(tostring(code)), 2)
+  end
+  return setmetatable({ code = code, message = message, where = where or "" }, Error)
+end
+
+--- Raises an error object that names the caller's caller as the place, as a C function of the
+--- store does.
+---@param code string a key of `errors.codes`
+---@param format string a string.format format for the message
+---@param ... any its arguments
+function errors.raise(code, format, ...)
+  -- `error` writes the position of a level without the debug library, which protocols lack.
+  local _, where = pcall(error, "", 4)
+  error(errors.new(code, format:format(...), where), 0)
+end
+
+--- Tells whether a value is an error object, of the given code if one is given.
+---@param value any
+---@param code? string
+---@return boolean
+function errors.is(value, code)
+  return type(value) == "table" and type(value.code) == "string" and value.message ~= nil
+    and (code == nil or value.code == code)
+end
+
+return errors
