@@ -1,0 +1,80 @@
+--- The reference Raft: a protocol like any user's, over the log.
+--
+-- It is the algorithm of the extended Raft paper (Ongaro and Ousterhout): leader election, log
+-- replication, client sessions, persistence. It touches a node and its log, and nothing else. To
+-- read it, begin with raft/rules.lua, which decides, then election, replication, commitment and
+-- submit, which act, each named after its part of the paper.
+--
+--     local raft = require "jangada.raft"
+--     raft.protocol                          a protocol: function(node, options)
+--     raft.with{ may_vote_for = function() return true end }       another, with one rule replaced
+--
+-- Options: `election_timeout_ms` {150, 300}, `heartbeat_ms` 50, `batch_bytes_max` 65536 (data in
+-- one message; a single larger entry still goes), `machine` "list" or "kv".
+--
+-- Clients send {type = "submit", client = "c1", number = 17, commands = {...}} and are answered
+-- {type = "submit_ok", number = (of the last), results = {...}} or {type = "error", code =, text =,
+-- leader = (who may know better, or nil)}; see raft/submit.lua and raft/clients.lua.
+
+local command = require "jangada.raft.command"
+local commitment = require "jangada.raft.commitment"
+local election = require "jangada.raft.election"
+local errors = require "jangada.errors"
+local kv = require "jangada.raft.kv"
+local list = require "jangada.raft.list"
+local raft_options = require "jangada.raft.options"
+local replication = require "jangada.raft.replication"
+local rules = require "jangada.raft.rules"
+local server = require "jangada.raft.server"
+local submit = require "jangada.raft.submit"
+
+local M = {}
+
+--- The decisions, by name.
+M.rules = rules
+
+--- How a command stands in the data of an entry.
+M.command = command
+
+--- The state machines; `kv` also makes the commands that it takes.
+M.kv, M.list = kv, list
+
+local function boot(node, options, its_rules)
+  options = raft_options.complete(options)
+  local machine = raft_options.machines[options.machine].new()
+  local raft = server.new(node, options, its_rules, machine)
+  function raft.on_election_timer() election.on_timer(raft) end
+  function raft.on_heartbeat() replication.heartbeat(raft) end
+
+  node:on("request_vote", function(message) election.on_request_vote(raft, message) end)
+  node:on("request_vote_ok", function(message) election.on_request_vote_ok(raft, message) end)
+  node:on("append_entries", function(message) replication.on_append_entries(raft, message) end)
+  node:on("append_entries_ok", function(message)
+    replication.on_append_entries_ok(raft, message)
+  end)
+  node:on("submit", function(message) submit.on_submit(raft, message) end)
+
+  commitment.apply(raft) -- the state machine again, from the log, up to the saved commit index
+  election.start_timer(raft)
+end
+
+--- Makes a protocol that decides by the reference rules, except those given. Raises
+--- `raft_unknown_rule` for a name that is none.
+---@param replacements? table<string, function>
+---@return fun(node: table, options?: table)
+function M.with(replacements)
+  local its_rules = {}
+  for name, rule in pairs(rules) do its_rules[name] = rule end
+  for name, rule in pairs(replacements or {}) do
+    if not rules[name] then
+      errors.raise("raft_unknown_rule", "Raft has no rule %q", tostring(name))
+    end
+    its_rules[name] = rule
+  end
+  return function(node, options) boot(node, options, its_rules) end
+end
+
+--- The reference Raft.
+M.protocol = M.with()
+
+return M

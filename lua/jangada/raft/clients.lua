@@ -1,0 +1,73 @@
+--- What clients are told, and who waits for what.
+--
+-- A request waits for the index of its last command. It is answered when that is applied, or
+-- refused when the leader is deposed: its commands are then in a log, but whether they will be
+-- committed is for the next leader to say, and the client sends them again.
+--
+-- Error codes are Maelstrom's: 11 not here, try another server; 12 malformed; 13 it may have
+-- happened or not; 22 not in this state.
+
+local sessions = require "jangada.raft.sessions"
+
+local clients = {}
+
+---@param raft jangada.Raft
+---@param message table the request
+---@param code integer
+---@param text string
+function clients.refuse(raft, message, code, text)
+  raft.node:reply(message, {
+    type = "error", code = code, text = text, leader = raft.state.leader,
+  })
+end
+
+--- Answers a request whose commands are all applied.
+---@param raft jangada.Raft
+---@param message table
+function clients.answer(raft, message)
+  local body = message.body
+  local last = body.number + #body.commands - 1
+  local results = sessions.answers(raft.sessions, body.client, body.number, last)
+  if results then
+    raft.node:reply(message, { type = "submit_ok", number = last, results = results })
+  else
+    clients.refuse(raft, message, 22, "done, but too long ago for the answers to be kept")
+  end
+end
+
+--- Lets a request wait until an index is applied.
+---@param raft jangada.Raft
+---@param message table
+---@param index integer
+function clients.wait(raft, message, index)
+  local waiting = raft.waiting[index]
+  if waiting then
+    waiting[#waiting + 1] = message
+  else
+    raft.waiting[index] = { message }
+  end
+end
+
+--- Answers the requests that waited for an index.
+---@param raft jangada.Raft
+---@param index integer applied just now
+function clients.answer_waiting(raft, index)
+  local waiting = raft.waiting[index]
+  if not waiting then return end
+  raft.waiting[index] = nil
+  for _, message in ipairs(waiting) do clients.answer(raft, message) end
+end
+
+--- Refuses all who wait: this server leads no more.
+---@param raft jangada.Raft
+function clients.refuse_waiting(raft)
+  local waiting = raft.waiting
+  raft.waiting = {}
+  for index = raft.state.applied + 1, raft.log:last_index() do
+    for _, message in ipairs(waiting[index] or {}) do
+      clients.refuse(raft, message, 13, "deposed before the commands were committed")
+    end
+  end
+end
+
+return clients

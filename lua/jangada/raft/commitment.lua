@@ -1,0 +1,69 @@
+--- When entries are committed, and what happens then (sections 5.3 and 5.4.2).
+
+local clients = require "jangada.raft.clients"
+local command = require "jangada.raft.command"
+local sessions = require "jangada.raft.sessions"
+
+local commitment = {}
+
+local APPLY_BYTES <const> = 1 << 20 -- read from the log at a time
+
+--- 5.3: the highest index up to which a majority of all members holds the leader's log.
+---@param match table<string, integer> by peer
+---@param peers string[]
+---@param last integer the leader's own last index
+---@param is_quorum fun(count: integer, members: integer): boolean
+---@return integer index
+function commitment.held_by_quorum(match, peers, last, is_quorum)
+  local held, members = { last }, #peers + 1
+  for i = 1, members - 1 do held[i + 1] = match[peers[i]] end
+  table.sort(held)
+  -- held[i] and everything behind it, members - i + 1 of them, hold the log up to held[i].
+  for i = members, 1, -1 do
+    if is_quorum(members - i + 1, members) then return held[i] end
+  end
+  return 0
+end
+
+--- 5.3: applies what is committed, in order, and answers the clients that waited for it.
+---@param raft jangada.Raft
+function commitment.apply(raft)
+  local state, node, log = raft.state, raft.node, raft.log
+  local known_sessions, rules, machine = raft.sessions, raft.rules, raft.machine
+  local is_leader = state.role == "leader"
+  while state.applied < state.commit do
+    local index = state.applied
+    local entries = log:entries(index + 1, state.commit, APPLY_BYTES)
+    if #entries == 0 then return end -- committed elsewhere, not here yet: no correct rule does this
+    for i = 1, #entries do
+      local entry = entries[i]
+      index = index + 1
+      if entry.type == command.COMMAND then
+        sessions.apply(known_sessions, rules, machine, entry.data)
+      end
+      state.applied = index
+      node:committed(index, entry.term, entry.data)
+      if is_leader then clients.answer_waiting(raft, index) end
+    end
+  end
+end
+
+--- 5.3: moves the commit index to a higher one, if it is higher.
+---@param raft jangada.Raft
+---@param commit integer
+function commitment.commit_to(raft, commit)
+  if commit > raft.state.commit then
+    raft.state.commit = commit
+    commitment.apply(raft)
+  end
+end
+
+--- 5.3, 5.4.2: commits what the leader may, after its log or its knowledge of a peer has grown.
+---@param raft jangada.Raft
+function commitment.advance(raft)
+  local state, rules = raft.state, raft.rules
+  local held = commitment.held_by_quorum(raft.match, raft.peers, state.last, rules.is_quorum)
+  commitment.commit_to(raft, rules.leader_commit(raft.log, state.term, state.commit, held))
+end
+
+return commitment

@@ -1,0 +1,51 @@
+--- The options of Raft: their defaults and what they may be.
+
+local errors = require "jangada.errors"
+local kv = require "jangada.raft.kv"
+local list = require "jangada.raft.list"
+
+local options = {}
+
+--- The state machines by name.
+options.machines = { list = list, kv = kv }
+
+local function is_count(value)
+  return math.type(value) == "integer" and value > 0
+end
+
+local function is_range(value)
+  return type(value) == "table" and is_count(value[1]) and is_count(value[2])
+    and value[1] <= value[2]
+end
+
+local function is_machine(value)
+  return options.machines[value] ~= nil
+end
+
+local KNOWN <const> = {
+  election_timeout_ms = { default = { 150, 300 }, test = is_range, text = "{least, most}" },
+  heartbeat_ms = { default = 50, test = is_count, text = "a positive integer" },
+  batch_bytes_max = { default = 64 * 1024, test = is_count, text = "a positive integer" },
+  machine = { default = "list", test = is_machine, text = '"list" or "kv"' },
+}
+
+--- Completes options with the defaults. Raises `raft_bad_option`.
+---@param given? table
+---@return table
+function options.complete(given)
+  local complete = {}
+  for name, known in pairs(KNOWN) do complete[name] = known.default end
+  for name, value in pairs(given or {}) do
+    local known = KNOWN[name]
+    if not known then
+      errors.raise("raft_bad_option", "Raft has no option %q", tostring(name))
+    end
+    if not known.test(value) then
+      errors.raise("raft_bad_option", "%s must be %s, not %s", name, known.text, tostring(value))
+    end
+    complete[name] = value
+  end
+  return complete
+end
+
+return options

@@ -1,0 +1,184 @@
+--- The decisions of Raft, each a small function named after what it decides.
+--
+-- The other files move messages, entries and timers; whenever the paper says "if", they ask here. A
+-- variant of Raft, or a planted bug, replaces one of them: `raft.with{ may_vote_for = ... }`.
+-- They decide from their arguments alone and change nothing. Sections are those of the extended
+-- Raft paper (Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm").
+
+local rules = {}
+
+--- 5.2, 5.3: how many members are a majority of all of them, whoever happens to be up.
+---@param count integer how many agree, the server itself included
+---@param members integer the size of the whole cluster
+---@return boolean
+function rules.is_quorum(count, members)
+  return count > members // 2
+end
+
+--- 5.1: a request or an answer of an older term has nothing to say.
+---@param term integer the current term
+---@param message_term integer
+---@return boolean
+function rules.is_stale(term, message_term)
+  return message_term < term
+end
+
+--- 5.1: whoever sees a higher term makes it its own and becomes a follower.
+---@param term integer the current term
+---@param message_term integer
+---@return boolean
+function rules.adopts_term(term, message_term)
+  return message_term > term
+end
+
+--- 5.2: the vote belongs to its term. A server that steps down in the same term has still voted.
+---@param vote string|nil
+---@param term integer the term it was given in
+---@param new_term integer the term of the follower to be
+---@return string|nil vote
+function rules.vote_on_step_down(vote, term, new_term)
+  if new_term == term then return vote end
+  return nil
+end
+
+--- 5.2: the time without a leader after which a follower stands for election, drawn anew for each
+--- election so that rivals drift apart.
+---@param node table
+---@param range integer[] {least, most}
+---@return integer ms
+function rules.election_timeout_ms(node, range)
+  return node:random(range[1], range[2])
+end
+
+--- 5.2: one vote in a term, first come, first served; the same candidate may ask again.
+---@param vote string|nil who has this server's vote of the term
+---@param candidate string
+---@return boolean
+function rules.may_vote_for(vote, candidate)
+  return vote == nil or vote == candidate
+end
+
+--- 5.4.1: whether the candidate's log is at least as up to date as the voter's: the later last term
+--- wins, and of equal last terms the longer log.
+---@param last_term integer of the voter
+---@param last_index integer of the voter
+---@param candidate_term integer the term of the candidate's last entry
+---@param candidate_index integer the index of the candidate's last entry
+---@return boolean
+function rules.is_up_to_date(last_term, last_index, candidate_term, candidate_index)
+  if candidate_term ~= last_term then return candidate_term > last_term end
+  return candidate_index >= last_index
+end
+
+--- 5.2: how many members granted their vote. A grant that arrives twice is one vote.
+---@param granted table<string, boolean> by member
+---@param members string[] all of them
+---@return integer
+function rules.count_votes(granted, members)
+  local count = 0
+  for _, member in ipairs(members) do
+    if granted[member] then count = count + 1 end
+  end
+  return count
+end
+
+--- 5.4.2 and section 8: what a new leader writes first. Entries of earlier terms cannot be
+--- committed by counting, so an entry of its own term, which does nothing, takes them along.
+---@param term integer the leader's
+---@return jangada.log.Entry|nil
+function rules.first_entry_of_leader(term)
+  return { term = term, type = 0, data = "" }
+end
+
+--- 5.3: the consistency check: the follower has the entry that precedes the new ones.
+---@param log jangada.Log the follower's
+---@param prev_index integer
+---@param prev_term integer
+---@return boolean
+function rules.log_matches(log, prev_index, prev_term)
+  return log:term(prev_index) == prev_term
+end
+
+--- 5.3: the position of the first entry that the follower lacks, or has otherwise; nil if it has
+--- all. What is there already stays, with everything after it: the message may be old and late.
+---@param log jangada.Log the follower's
+---@param prev_index integer
+---@param entries jangada.log.Entry[]
+---@return integer|nil position in `entries`
+function rules.first_new_entry(log, prev_index, entries)
+  for position = 1, #entries do
+    if log:term(prev_index + position) ~= entries[position].term then return position end
+  end
+  return nil
+end
+
+--- 5.3: a follower's commit index: what the leader has committed, as far as this message proved the
+--- logs equal. It never falls.
+---@param commit integer the follower's
+---@param leader_commit integer
+---@param last_verified integer the index of the last entry of the message
+---@return integer commit
+function rules.follower_commit(commit, leader_commit, last_verified)
+  return math.max(commit, math.min(leader_commit, last_verified))
+end
+
+--- 5.3: how far a follower is known to hold the leader's log. Answers may come out of order.
+---@param match integer known so far
+---@param answered integer
+---@return integer match
+function rules.match_on_success(match, answered)
+  return math.max(match, answered)
+end
+
+--- 5.3: where to try next when a follower has refused, from its hint: back over every term that the
+--- two logs cannot share, never behind what is known to match.
+---@param log jangada.Log the leader's
+---@param match integer what is known of this follower
+---@param hint_index integer the last place where the follower may agree
+---@param hint_term integer its term there
+---@return integer next
+function rules.next_on_refusal(log, match, hint_index, hint_term)
+  return math.max(match, (log:conflict_hint(hint_index, hint_term))) + 1
+end
+
+--- 5.3, 5.4.2: the leader's commit index, when a majority holds its log up to `held`. Only an
+--- entry of its own term is committed by counting; those before it are committed with it.
+---@param log jangada.Log the leader's
+---@param term integer the leader's
+---@param commit integer so far
+---@param held integer
+---@return integer commit
+function rules.leader_commit(log, term, commit, held)
+  if held > commit and log:term(held) == term then return held end
+  return commit
+end
+
+--- 5.3: what a server takes for committed when it boots: what it had saved as committed. The rest
+--- of its log may yet be replaced.
+---@param log jangada.Log
+---@return integer commit
+function rules.commit_at_boot(log)
+  local _, _, commit = log:hard_state()
+  return commit
+end
+
+--- Section 8: whether a client's command is new to a log (or to a state machine) that has all of
+--- the client's commands up to `number_known`. A client numbers its commands 1, 2, 3 and so on,
+--- and sends one again until it is answered.
+---@param number integer
+---@param number_known integer
+---@return boolean
+function rules.is_new_command(number, number_known)
+  return number > number_known
+end
+
+--- Dissertation 6.2: a leader that has not heard from a majority for an election timeout gives up,
+--- so that its clients go and look for the leader that the majority may have elected.
+---@param heard integer how many members were heard of in that time, itself included
+---@param members integer
+---@return boolean
+function rules.stays_leader(heard, members)
+  return heard > members // 2
+end
+
+return rules

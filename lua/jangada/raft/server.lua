@@ -1,0 +1,128 @@
+--- One Raft server: the state of Figure 2, how it is saved, and how a server becomes a follower.
+--
+-- The scalars of Figure 2 live in `raft.state`, which is the node's `state`, so that whoever
+-- watches the node sees them: role, term, vote, leader, commit, applied, last. Term and vote may
+-- run ahead of the log while a message is handled; `persist` writes them, with the entries if
+-- there are any, in one save, and no message leaves the node before that is durable.
+
+local Log = require "jangada.log"
+local clients = require "jangada.raft.clients"
+local sessions = require "jangada.raft.sessions"
+
+local server = {}
+
+---@class jangada.Raft
+---@field node table what the world gives
+---@field rules table the decisions
+---@field options table
+---@field log jangada.Log
+---@field machine table the state machine
+---@field sessions jangada.raft.Sessions
+---@field state table role, term, vote, leader, commit, applied, last
+---@field members string[] all servers, this one included, sorted
+---@field peers string[] the others, sorted
+---@field granted table<string, boolean> who voted for this candidate
+---@field next table<string, integer> the next index to send to each peer, while leading
+---@field match table<string, integer> how far each peer is known to hold this log, while leading
+---@field awaited table<string, integer> the last index on its way to each peer, 0 if none is
+---@field heard_ms table<string, number> when each peer was last heard of, while leading
+---@field waiting table<integer, table[]> client requests to answer, by the index they wait for
+---@field contact_ms number when a leader was last heard of, a vote was given, an election begun
+---@field timeout_ms integer the election timeout drawn last
+---@field heartbeat table|nil the timer of a leader
+
+---@param node table
+---@param options table see jangada.raft.protocol
+---@param rules table
+---@param machine table
+---@return jangada.Raft
+function server.new(node, options, rules, machine)
+  local log = Log.open(node.db, "replog")
+  local members, peers = { node.id }, {}
+  for _, id in ipairs(node.peers) do
+    if id ~= node.id then
+      members[#members + 1] = id
+      peers[#peers + 1] = id
+    end
+  end
+  table.sort(members)
+  table.sort(peers)
+  local term, vote = log:hard_state()
+  node.state = {
+    role = "follower", -- even if it led when it went down: others may lead by now
+    term = term,
+    vote = vote,
+    leader = nil, -- nobody known yet
+    commit = rules.commit_at_boot(log),
+    applied = 0,
+    last = log:last_index(),
+  }
+  return {
+    node = node, rules = rules, options = options, log = log, machine = machine,
+    sessions = sessions.new(), state = node.state, members = members, peers = peers,
+    granted = {}, next = {}, match = {}, awaited = {}, heard_ms = {}, waiting = {},
+    contact_ms = node:now(), timeout_ms = 0, heartbeat = nil,
+  }
+end
+
+--- Saves the term and the vote if they have changed, and entries if there are some, together. The
+--- commit index goes with entries: it is a hint to restart from and needs no write of its own.
+---@param raft jangada.Raft
+---@param entries? jangada.log.Entry[]
+---@param first? integer the index of the first of them; default after the last
+function server.persist(raft, entries, first)
+  local state, log = raft.state, raft.log
+  if entries then
+    log:save{ term = state.term, vote = state.vote, entries = entries, first = first,
+      commit = state.commit }
+    state.last = log:last_index()
+    return
+  end
+  local term, vote = log:hard_state()
+  if term ~= state.term or vote ~= state.vote then
+    log:save{ term = state.term, vote = state.vote }
+  end
+end
+
+--- Saves the commit index alone, when there was nothing to save it with for a while.
+---@param raft jangada.Raft
+function server.persist_commit(raft)
+  local _, _, commit = raft.log:hard_state()
+  if commit < raft.state.commit then raft.log:save{ commit = raft.state.commit } end
+end
+
+--- 5.2: counts the election timeout from now.
+---@param raft jangada.Raft
+function server.note_contact(raft)
+  raft.contact_ms = raft.node:now()
+end
+
+--- Becomes, or stays, a follower. Persisting the term is left to the caller, who may have more to
+--- save.
+---@param raft jangada.Raft
+---@param term integer the current term or a higher one
+function server.step_down(raft, term)
+  local state = raft.state
+  state.vote = raft.rules.vote_on_step_down(state.vote, state.term, term)
+  if term ~= state.term then
+    state.term, state.leader = term, nil
+  end
+  if state.role == "leader" then
+    raft.heartbeat:cancel()
+    raft.heartbeat = nil
+    state.leader = nil
+    server.note_contact(raft)
+    raft.node:trace("step_down", { term = term })
+    clients.refuse_waiting(raft)
+  end
+  state.role = "follower"
+end
+
+--- 5.1: adopts the term of a message if it is higher.
+---@param raft jangada.Raft
+---@param term integer of the message
+function server.see_term(raft, term)
+  if raft.rules.adopts_term(raft.state.term, term) then server.step_down(raft, term) end
+end
+
+return server

@@ -1,0 +1,72 @@
+--- What a leader does with a client's commands (section 8).
+
+local clients = require "jangada.raft.clients"
+local command = require "jangada.raft.command"
+local replication = require "jangada.raft.replication"
+local sessions = require "jangada.raft.sessions"
+
+local submit = {}
+
+--- What is wrong with a request, or nil.
+local function fault(body)
+  local client, number, commands = body.client, body.number, body.commands
+  if type(client) ~= "string" or client == "" or #client > command.CLIENT_MAX then
+    return "client must be a string of 1 to " .. command.CLIENT_MAX .. " bytes"
+  end
+  if math.type(number) ~= "integer" or number < 1 then
+    return "number must be an integer from 1 on"
+  end
+  if type(commands) ~= "table" or #commands == 0 or #commands > sessions.ANSWERS_MAX then
+    return "commands must be an array of 1 to " .. sessions.ANSWERS_MAX .. " strings"
+  end
+  for i = 1, #commands do
+    if type(commands[i]) ~= "string" then return "commands[" .. i .. "] must be a string" end
+  end
+  return nil
+end
+
+local function new_entries(raft, body, number_known)
+  local client, first, commands = body.client, body.number, body.commands
+  local is_new, term = raft.rules.is_new_command, raft.state.term
+  local entries, n = {}, 0
+  for i = 1, #commands do
+    local number = first + i - 1
+    if is_new(number, number_known) then
+      n = n + 1
+      entries[n] = {
+        term = term, type = command.COMMAND, data = command.encode(client, number, commands[i]),
+      }
+    end
+  end
+  return entries
+end
+
+--- {type = "submit", client = "c1", number = 17, commands = {"...", ...}}: the commands 17, 18, ...
+--- of a client. Logs those the log does not have yet, and answers when all of them are applied:
+--- {type = "submit_ok", number = (of the last), results = {...}}.
+---@param raft jangada.Raft
+---@param message table
+function submit.on_submit(raft, message)
+  local body, state = message.body, raft.state
+  local text = fault(body)
+  if text then return clients.refuse(raft, message, 12, text) end
+  if state.role ~= "leader" then return clients.refuse(raft, message, 11, "not the leader") end
+  local client, number = body.client, body.number
+  local known, known_index = sessions.last_logged(raft.sessions, client)
+  if number > known + 1 then
+    return clients.refuse(raft, message, 22,
+      ("command %d leaves a gap: the next one of %s is %d"):format(number, client, known + 1))
+  end
+  local entries = new_entries(raft, body, known)
+  if #entries == 0 then
+    raft.node:reached("duplicate_submit")
+    if known_index <= state.applied then return clients.answer(raft, message) end
+    return clients.wait(raft, message, known_index)
+  end
+  local last = state.last + #entries
+  sessions.note_logged(raft.sessions, client, number + #body.commands - 1, last)
+  clients.wait(raft, message, last)
+  replication.append(raft, entries)
+end
+
+return submit

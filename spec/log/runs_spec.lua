@@ -1,0 +1,61 @@
+local runs = require "jangada.log.runs"
+
+-- The log of the drawing in runs.lua.
+local function example()
+  local self = runs.new()
+  for index, term in ipairs{ 1, 1, 1, 4, 4, 5, 5, 6, 6 } do runs.append(self, index, term) end
+  return self
+end
+
+describe("term runs", function()
+  it("keep one pair for each run", function()
+    local self = example()
+    assert.same({ 1, 4, 5, 6 }, self.terms)
+    assert.same({ 1, 4, 6, 8 }, self.firsts)
+  end)
+
+  it("say whether an entry begins a run", function()
+    local self = runs.new()
+    assert.is_true(runs.append(self, 1, 2))
+    assert.is_false(runs.append(self, 2, 2))
+    assert.is_true(runs.append(self, 3, 3))
+  end)
+
+  it("find the run of each index", function()
+    local self = example()
+    for index, k in ipairs{ 1, 1, 1, 2, 2, 3, 3, 4, 4 } do
+      assert.equal(k, runs.find(self, index))
+    end
+    assert.equal(0, runs.find(self, 0))
+    assert.equal(0, runs.find(runs.new(), 5))
+  end)
+
+  it("find the first index of a term, and nil for a term without entries", function()
+    local self = example()
+    local found = {}
+    for term = 0, 7 do found[#found + 1] = runs.first_of_term(self, term) or "none" end
+    assert.same({ "none", 1, "none", "none", 4, 6, 8, "none" }, found)
+    assert.is_nil(runs.first_of_term(runs.new(), 1))
+  end)
+
+  it("forget runs from the end, and keep one that is cut in the middle", function()
+    local self = example()
+    assert.equal(6, runs.cut(self, 5))
+    assert.equal(5, runs.cut(self, 5))
+    assert.is_nil(runs.cut(self, 5))
+    assert.same({ 1, 4 }, self.terms)
+    assert.is_true(runs.append(self, 5, 7))
+    assert.same({ 1, 4, 5 }, self.firsts)
+  end)
+
+  it("go back over every term above the one given", function()
+    local self = example()
+    assert.same({ 9, 6 }, { runs.conflict(self, 9, 6) })
+    assert.same({ 9, 6 }, { runs.conflict(self, 9, 99) })
+    assert.same({ 5, 4 }, { runs.conflict(self, 9, 4) })
+    assert.same({ 3, 1 }, { runs.conflict(self, 9, 3) })
+    assert.same({ 2, 1 }, { runs.conflict(self, 2, 3) })
+    assert.same({ 0, 0 }, { runs.conflict(self, 9, 0) })
+    assert.same({ 0, 0 }, { runs.conflict(self, 0, 3) })
+  end)
+end)

@@ -1,0 +1,50 @@
+local tail = require "jangada.log.tail"
+
+local function held(self)
+  local count, bytes = 0, 0
+  for index, entry in pairs(self.entries) do
+    assert.is_true(index >= self.first and index <= self.last)
+    count, bytes = count + 1, bytes + #entry.data
+  end
+  assert.equal(self.last - self.first + 1, count)
+  assert.equal(bytes, self.bytes)
+  return count
+end
+
+describe("the tail of a log", function()
+  it("begins without knowing the entries that are there", function()
+    local self = tail.new(41)
+    assert.equal(0, held(self))
+    tail.append(self, 3, 1, "x")
+    assert.equal(1, held(self))
+    assert.same({ term = 3, type = 1, data = "x" }, self.entries[42])
+  end)
+
+  it("keeps no more entries than COUNT_MAX", function()
+    local self = tail.new(0)
+    for i = 1, tail.COUNT_MAX + 10 do tail.append(self, 1, 0, "x" .. i) end
+    assert.equal(tail.COUNT_MAX, held(self))
+    assert.equal(11, self.first)
+  end)
+
+  it("keeps no more data than BYTES_MAX, but always the last entry", function()
+    local self = tail.new(0)
+    for _ = 1, 5 do tail.append(self, 1, 0, ("x"):rep(tail.BYTES_MAX // 2)) end
+    assert.equal(2, held(self))
+    tail.append(self, 1, 0, ("y"):rep(tail.BYTES_MAX + 1))
+    assert.equal(1, held(self))
+  end)
+
+  it("drops what is truncated, also from before what it holds", function()
+    local self = tail.new(10)
+    for _ = 1, 5 do tail.append(self, 1, 0, "abc") end
+    tail.truncate(self, 14)
+    assert.equal(3, held(self))
+    assert.equal(13, self.last)
+    tail.truncate(self, 4)
+    assert.equal(0, held(self))
+    tail.append(self, 2, 0, "d")
+    assert.equal(1, held(self))
+    assert.equal("d", self.entries[4].data)
+  end)
+end)

@@ -1,0 +1,34 @@
+-- Databases for one spec: made in a memory file system where there is one, removed by `clean`.
+local store = require "jangada.store"
+
+local scratch = {}
+
+local opened, paths = {}, {}
+
+--- Opens a new database, or with a path one made before.
+---@param path? string
+---@return table db
+---@return string path
+function scratch.open(path)
+  if not path then
+    path = os.tmpname()
+    os.remove(path)
+    if os.rename("/dev/shm", "/dev/shm") then path = path:gsub("^/tmp", "/dev/shm") end
+    paths[#paths + 1] = path
+  end
+  local db = assert(store.open(path, { durability = "none" }))
+  opened[#opened + 1] = db
+  return db, path
+end
+
+--- Closes and removes everything opened since the last time; for `after_each`.
+function scratch.clean()
+  for _, db in ipairs(opened) do db:close{ force = true } end
+  for _, path in ipairs(paths) do
+    os.remove(path)
+    os.remove(path .. "-lock")
+  end
+  opened, paths = {}, {}
+end
+
+return scratch
