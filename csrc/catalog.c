@@ -39,17 +39,14 @@ void jg_child_key(jg_key *key, const jg_bucket *up, const char *name, size_t siz
   }
 }
 
-/* The name of the tree of a record: the bucket's own, or one made of its id. */
-const char *jg_tree_name(const jg_found *found, const char *name, char generated[24]) {
+static void generate_tree_name(jg_record *record) {
   static const char digits[] = "0123456789abcdef";
-  if (!found->has_record || (found->record.flags & JG_OWN_NAME) != 0) return name;
-  memcpy(generated, "\1t", 2);
-  for (int i = 0; i < 16; i++) generated[2 + i] = digits[found->record.id >> (60 - 4 * i) & 15];
-  generated[18] = '\0';
-  return generated;
+  memcpy(record->tree, "\1t", 2);
+  for (int i = 0; i < 16; i++) record->tree[2 + i] = digits[record->id >> (60 - 4 * i) & 15];
+  record->tree[18] = '\0';
 }
 
-/* A tree can bear a bucket's name if LMDB can, and its mark of death fits into a key. */
+/* A tree can bear a bucket's name if LMDB can, and its mark, when it is hidden, fits into a key. */
 static bool can_name_tree(const char *name, size_t size) {
   return size <= JG_TREE_NAME_MAX && name[0] != '\1' && memchr(name, 0, size) == NULL;
 }
@@ -71,31 +68,47 @@ int jg_ensure_root(jg_tx *tx, MDB_dbi *root) {
   return rc;
 }
 
-/* Dropped trees stay until nobody can read them, under a mark in the root tree (delete.c). */
-void jg_dead_key(jg_key *key, const char *tree_name) {
+/* Which trees exist is what the main database says, so those that are no top-level bucket of their
+** name are marked in the root tree: the dead (dropped, to be purged) and the moved. */
+void jg_hidden_key(jg_key *key, const char *tree_name) {
   size_t size = strlen(tree_name);
   jg_set_key(key, JG_SYSTEM_ID, tree_name, 0);
-  key->bytes[JG_PREFIX_SIZE] = JG_DEAD_MARK;
+  key->bytes[JG_PREFIX_SIZE] = JG_HIDDEN_MARK;
   memcpy(key->bytes + JG_PREFIX_SIZE + 1, tree_name, size);
   key->val.mv_size += 1 + size;
 }
 
-static int is_dead(jg_tx *tx, const char *tree_name) {
+/* The mark of a tree; 0: it has none. */
+static int read_mark(jg_tx *tx, const char *tree_name, char *mark) {
   MDB_dbi root;
   jg_key key;
   MDB_val value;
+  *mark = 0;
   int rc = jg_find_root(tx, &root);
-  if (rc != 0) return rc;
-  jg_dead_key(&key, tree_name);
-  return mdb_get(tx->txn, root, &key.val, &value);
+  if (rc == 0) {
+    jg_hidden_key(&key, tree_name);
+    rc = mdb_get(tx->txn, root, &key.val, &value);
+  }
+  if (rc == 0) *mark = value.mv_size == 1 ? *(char *)value.mv_data : JG_DEAD;
+  return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-static int revive(jg_tx *tx, const char *tree_name) {
+int jg_hide(jg_tx *tx, const char *tree_name, char why) {
+  MDB_dbi root;
+  jg_key key;
+  MDB_val value = {1, &why};
+  int rc = jg_find_root(tx, &root);
+  if (rc != 0) return rc;
+  jg_hidden_key(&key, tree_name);
+  return mdb_put(tx->txn, root, &key.val, &value, 0);
+}
+
+static int unhide(jg_tx *tx, const char *tree_name) {
   MDB_dbi root;
   jg_key key;
   int rc = jg_find_root(tx, &root);
   if (rc != 0) return rc;
-  jg_dead_key(&key, tree_name);
+  jg_hidden_key(&key, tree_name);
   return mdb_del(tx->txn, root, &key.val, NULL);
 }
 
@@ -106,15 +119,14 @@ static void found_tree(const jg_tree *tree, jg_found *found) {
 }
 
 /* From a record to the tree and prefix it stands for; absent when the tree is not there. */
-int jg_follow(jg_tx *tx, const char *name, jg_found *found) {
+int jg_follow(jg_tx *tx, jg_found *found) {
   found->has_record = true;
   if (found->record.kind == 'P') {
     found->kind = JG_IS_BUCKET;
     found->prefixed = true;
     return jg_find_root(tx, &found->dbi);
   }
-  char generated[24];
-  jg_tree *tree = jg_tree_find(tx, jg_tree_name(found, name, generated));
+  jg_tree *tree = jg_tree_find(tx, found->record.tree);
   if (tree != NULL) found_tree(tree, found);
   return 0;
 }
@@ -124,9 +136,10 @@ static int find_foreign(jg_tx *tx, const char *name, size_t size, jg_found *foun
   if (!can_name_tree(name, size)) return 0;
   jg_tree *tree = jg_tree_find(tx, name);
   if (tree != NULL) {
-    int rc = is_dead(tx, name);
-    if (rc == MDB_NOTFOUND) found_tree(tree, found);
-    return rc == MDB_NOTFOUND ? 0 : rc;
+    char mark;
+    int rc = read_mark(tx, name, &mark);
+    if (rc == 0 && mark == 0) found_tree(tree, found);
+    return rc;
   }
   MDB_val key = {size, (void *)name}, value;
   int rc = mdb_get(tx->txn, JG_MAIN_DBI, &key, &value);
@@ -153,7 +166,7 @@ int jg_find(jg_tx *tx, const jg_bucket *up, const char *name, size_t size, jg_fo
   if (rc == MDB_NOTFOUND) return up == NULL ? find_foreign(tx, name, size, found) : 0;
   if (rc != 0) return rc;
   switch (jg_value_read(&value, &found->record)) {
-  case JG_RECORD: return jg_follow(tx, name, found);
+  case JG_RECORD: return jg_follow(tx, found);
   case JG_DAMAGED: return MDB_CORRUPTED;
   default: found->kind = JG_IS_KEY; return up == NULL ? MDB_CORRUPTED : 0;
   }
@@ -179,8 +192,8 @@ static int write_record(jg_tx *tx, const jg_bucket *up, const char *name, size_t
                         const jg_record *record) {
   jg_key key;
   MDB_dbi dbi = 0;
-  unsigned char bytes[JG_RECORD_SIZE];
-  MDB_val value = {JG_RECORD_SIZE, bytes};
+  unsigned char bytes[JG_RECORD_SIZE_MAX];
+  MDB_val value = {jg_record_write(record, bytes), bytes};
   int rc = 0;
   if (up != NULL)
     dbi = up->dbi;
@@ -188,7 +201,6 @@ static int write_record(jg_tx *tx, const jg_bucket *up, const char *name, size_t
     rc = jg_find_root(tx, &dbi);
   if (rc != 0) return rc;
   jg_child_key(&key, up, name, size);
-  jg_record_write(record, bytes);
   return mdb_put(tx->txn, dbi, &key.val, &value, 0);
 }
 
@@ -200,19 +212,26 @@ int jg_write_record(jg_bucket *b) {
     rc = jg_ensure_root(b->tx, &root);
     if (rc == 0) rc = new_id(b->tx, root, &b->record.id);
     b->record.kind = 'T';
-    b->record.flags |= JG_OWN_NAME;
+    strcpy(b->record.tree, b->name); /* only top-level buckets have none, and bear a tree's name */
     b->has_record = rc == 0;
   }
   return rc != 0 ? rc : write_record(b->tx, b->up, b->name, b->name_size, &b->record);
 }
 
-/* Makes the tree of a record, or takes a dead one of that name back into use. */
-static int make_tree(jg_tx *tx, const char *name, jg_found *made) {
-  char generated[24];
-  name = jg_tree_name(made, name, generated);
-  jg_tree *tree = jg_tree_find(tx, name);
-  int rc = tree != NULL ? revive(tx, name) : jg_tree_create(tx, name, &tree);
-  if (rc == MDB_NOTFOUND) rc = 0; /* its mark went with its record: nothing to take back */
+/* Makes the tree of a new bucket. A top-level bucket's bears its name: a dead one of that name
+** comes back into use, but one that was moved away keeps the name. */
+static int make_tree(jg_tx *tx, bool top, const char *name, size_t size, jg_found *made) {
+  char mark = 0;
+  jg_tree *tree = NULL;
+  int rc = 0;
+  generate_tree_name(&made->record);
+  if (top && can_name_tree(name, size)) {
+    rc = read_mark(tx, name, &mark);
+    if (rc == 0 && mark != JG_MOVED) strcpy(made->record.tree, name);
+  }
+  if (rc == 0) tree = jg_tree_find(tx, made->record.tree);
+  if (rc == 0 && tree == NULL) rc = jg_tree_create(tx, made->record.tree, &tree);
+  if (rc == 0 && mark == JG_DEAD) rc = unhide(tx, name);
   if (rc == 0) made->dbi = tree->dbi;
   return rc;
 }
@@ -226,8 +245,8 @@ int jg_create(jg_tx *tx, jg_bucket *up, const char *name, size_t size, jg_found 
   made->dbi = root;
   made->has_record = true;
   if (!made->prefixed) {
-    if (up == NULL && can_name_tree(name, size)) made->record.flags |= JG_OWN_NAME;
-    if ((rc = make_tree(tx, name, made)) != 0) return rc;
+    rc = make_tree(tx, up == NULL, name, size, made);
+    if (rc != 0) return rc;
   }
   if (up != NULL && (up->record.flags & JG_HAS_CHILDREN) == 0) {
     up->record.flags |= JG_HAS_CHILDREN;
@@ -273,12 +292,8 @@ static int next_record(jg_tx *tx, const jg_bucket *up, const MDB_val *after, jg_
     if (jg_value_read(&value, &record) != JG_RECORD) continue;
     next->val = (MDB_val){key.mv_size - skip, next->bytes};
     memcpy(next->bytes, (char *)key.mv_data + skip, next->val.mv_size);
-    jg_found found;
-    found = (jg_found){.kind = JG_IS_ABSENT, .record = record};
-    char name[JG_KEY_SIZE_MAX + 1];
-    memcpy(name, next->bytes, next->val.mv_size);
-    name[next->val.mv_size] = '\0';
-    rc = jg_follow(tx, name, &found);
+    jg_found found = {.kind = JG_IS_ABSENT, .record = record};
+    rc = jg_follow(tx, &found);
     if (rc != 0 || found.kind != JG_IS_ABSENT) break;
   }
   mdb_cursor_close(cursor);

@@ -14,8 +14,7 @@
 typedef struct doomed {
   MDB_dbi dbi;
   bool prefixed;
-  jg_record record;
-  char tree_name[JG_TREE_NAME_MAX + 1]; /* "": no tree of its own */
+  jg_record record; /* of one without, only its tree's name */
 } doomed;
 
 typedef struct doomed_list {
@@ -34,8 +33,7 @@ static int doom(doomed_list *list, const jg_found *found, const char *name) {
   doomed *d = &list->items[list->count++];
   *d = (doomed){.dbi = found->dbi, .prefixed = found->prefixed, .record = found->record};
   if (!found->prefixed) {
-    char generated[24];
-    strcpy(d->tree_name, jg_tree_name(found, name, generated));
+    strcpy(d->record.tree, found->has_record ? found->record.tree : name);
   }
   return 0;
 }
@@ -61,7 +59,7 @@ static int walk_doomed(jg_tx *tx, doomed_list *list, const doomed *d) {
     jg_found child = {.kind = JG_IS_ABSENT};
     if ((d->record.flags & JG_HAS_CHILDREN) != 0 &&
         jg_value_read(&value, &child.record) == JG_RECORD) {
-      rc = jg_follow(tx, "", &child);
+      rc = jg_follow(tx, &child);
       if (rc == 0 && child.kind == JG_IS_BUCKET) rc = doom(list, &child, "");
     }
     if (rc == 0 && d->prefixed) rc = mdb_cursor_del(cursor, 0);
@@ -71,24 +69,14 @@ static int walk_doomed(jg_tx *tx, doomed_list *list, const doomed *d) {
   return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/* A dropped tree cannot be removed while older transactions may read it: jg_purge does, later. */
-static int mark_dead(jg_tx *tx, const char *tree_name) {
-  MDB_dbi root;
-  jg_key key;
-  MDB_val value = {0, ""};
-  int rc = jg_find_root(tx, &root);
-  if (rc != 0) return rc;
-  jg_dead_key(&key, tree_name);
-  return mdb_put(tx->txn, root, &key.val, &value, 0);
-}
-
+/* A dropped tree stays while older transactions may read it: jg_purge removes it later. */
 static int empty_doomed(jg_tx *tx, doomed_list *list) {
   doomed d = list->items[--list->count];
   int rc = 0;
   if (d.prefixed || (d.record.flags & JG_HAS_CHILDREN) != 0) rc = walk_doomed(tx, list, &d);
   if (rc != 0 || d.prefixed) return rc;
   rc = mdb_drop(tx->txn, d.dbi, 0);
-  if (rc == 0) rc = mark_dead(tx, d.tree_name);
+  if (rc == 0) rc = jg_hide(tx, d.record.tree, JG_DEAD);
   return rc;
 }
 
@@ -121,7 +109,7 @@ int jg_purge(jg_db *db) {
   int rc = mdb_txn_begin(db->env, NULL, 0, &tx.txn);
   if (rc != 0) return rc;
   rc = mdb_cursor_open(tx.txn, root, &cursor);
-  jg_dead_key(&first, "");
+  jg_hidden_key(&first, "");
   key = first.val;
   unsigned purged = 0;
   if (rc == 0) rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
@@ -131,10 +119,12 @@ int jg_purge(jg_db *db) {
     size_t size = key.mv_size - first.val.mv_size;
     memcpy(name, (char *)key.mv_data + first.val.mv_size, size);
     name[size] = '\0';
-    rc = jg_tree_purge(&tx, name);
-    if (rc == 0) rc = mdb_cursor_del(cursor, 0);
+    if (value.mv_size == 1 && *(char *)value.mv_data == JG_DEAD) {
+      rc = jg_tree_purge(&tx, name);
+      if (rc == 0) rc = mdb_cursor_del(cursor, 0);
+      purged++;
+    }
     if (rc == 0) rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-    purged++;
   }
   if (cursor != NULL) mdb_cursor_close(cursor);
   if (purged == 0 || (rc != 0 && rc != MDB_NOTFOUND)) {

@@ -182,14 +182,17 @@ void jg_trees_free(jg_trees *trees);
 /* ---- record.c: what a bucket's parent says of it ----------------------------------------- */
 
 #define JG_ROOT_TREE "\1jangada"
-#define JG_RECORD_SIZE 34
+#define JG_RECORD_SIZE 34 /* and the name of its tree behind it */
+#define JG_RECORD_SIZE_MAX (JG_RECORD_SIZE + JG_TREE_NAME_MAX)
 #define JG_ESCAPE_SIZE 17 /* magic and kind before a literal value */
-enum { JG_INTEGER_KEYS = 1, JG_OWN_NAME = 2, JG_HAS_CHILDREN = 4 }; /* flags of a record */
+#define JG_TREE_NAME_MAX 502 /* so that the mark of a hidden tree fits into a key */
+enum { JG_INTEGER_KEYS = 1, JG_HAS_CHILDREN = 2 }; /* flags of a record */
 
 typedef struct jg_record {
   char kind; /* 'P': a prefix in the root tree; 'T': a tree */
   uint8_t flags;
   uint64_t id, sequence;
+  char tree[JG_TREE_NAME_MAX + 1]; /* its name in LMDB's main database */
 } jg_record;
 
 typedef enum { JG_RAW, JG_LITERAL, JG_RECORD, JG_DAMAGED } jg_value_kind;
@@ -197,7 +200,7 @@ typedef enum { JG_RAW, JG_LITERAL, JG_RECORD, JG_DAMAGED } jg_value_kind;
 jg_value_kind jg_value_read(const MDB_val *value, jg_record *record);
 bool jg_value_must_escape(const MDB_val *value);
 void jg_value_escape(const MDB_val *value, char *into); /* into: 17 bytes more */
-void jg_record_write(const jg_record *record, unsigned char into[JG_RECORD_SIZE]);
+size_t jg_record_write(const jg_record *record, unsigned char into[JG_RECORD_SIZE_MAX]);
 void jg_put_u64(unsigned char into[8], uint64_t n);
 uint64_t jg_get_u64(const unsigned char from[8]);
 
@@ -225,6 +228,8 @@ typedef struct jg_key { /* a key as LMDB sees it */
 
 /* ---- catalog.c, delete.c: below Lua; they return what LMDB does --------------------------- */
 
+enum { JG_DEAD = 'd', JG_MOVED = 'm' };
+
 typedef struct jg_found { /* what stands under a name */
   enum { JG_IS_ABSENT, JG_IS_KEY, JG_IS_BUCKET, JG_IS_FOREIGN } kind;
   MDB_dbi dbi;
@@ -235,8 +240,7 @@ typedef struct jg_found { /* what stands under a name */
 #define JG_MAIN_DBI 1              /* LMDB's number of the main database */
 #define JG_ROOT_ID 0               /* the prefix of the top level in the root tree */
 #define JG_SYSTEM_ID UINT64_MAX    /* and that of the store's own fields */
-#define JG_DEAD_MARK 'x'
-#define JG_TREE_NAME_MAX 502       /* so that a dead tree's mark fits into a key */
+#define JG_HIDDEN_MARK 'x'         /* before the names of trees that are no top-level buckets */
 
 int jg_find(jg_tx *tx, const jg_bucket *up, const char *name, size_t size, jg_found *found);
 int jg_create(jg_tx *tx, jg_bucket *up, const char *name, size_t size, jg_found *made);
@@ -246,11 +250,11 @@ int jg_write_record(jg_bucket *b);
 int jg_next_name(jg_tx *tx, const jg_bucket *up, const char *after, size_t size, jg_key *next);
 int jg_find_root(jg_tx *tx, MDB_dbi *root);   /* MDB_NOTFOUND in a file that we never wrote to */
 int jg_ensure_root(jg_tx *tx, MDB_dbi *root); /* makes it then */
-int jg_follow(jg_tx *tx, const char *name, jg_found *found);
+int jg_follow(jg_tx *tx, jg_found *found); /* from found->record; absent if its tree is not there */
 void jg_set_key(jg_key *key, uint64_t prefix, const void *bytes, size_t size);
 void jg_child_key(jg_key *key, const jg_bucket *up, const char *name, size_t size);
-void jg_dead_key(jg_key *key, const char *tree_name);
-const char *jg_tree_name(const jg_found *found, const char *name, char generated[24]);
+void jg_hidden_key(jg_key *key, const char *tree_name);
+int jg_hide(jg_tx *tx, const char *tree_name, char why); /* JG_DEAD or JG_MOVED */
 int jg_purge(jg_db *db);
 int jg_tree_purge(jg_tx *tx, const char *name);
 

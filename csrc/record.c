@@ -4,7 +4,7 @@
 **
 ** A bucket is a pair (tree, prefix). Its parent holds, under the bucket's name, a record:
 **
-**     magic 16 | kind 1 | flags 1 | id 8 | sequence 8          big-endian, 34 bytes
+**     magic 16 | kind 1 | flags 1 | id 8 | sequence 8 | name of the tree       big-endian
 **
 ** Keys and nested buckets share one namespace, so a value is a record when it begins with the
 ** magic and one of the kinds. A user's value that happens to begin with the magic is kept apart
@@ -44,18 +44,28 @@ jg_value_kind jg_value_read(const MDB_val *value, jg_record *record) {
   if (value->mv_size <= MAGIC_SIZE || memcmp(p, magic, MAGIC_SIZE) != 0) return JG_RAW;
   p += MAGIC_SIZE;
   if (p[0] == 'L') return JG_LITERAL;
-  if ((p[0] != 'P' && p[0] != 'T') || value->mv_size != JG_RECORD_SIZE) return JG_DAMAGED;
+  size_t size = value->mv_size - JG_RECORD_SIZE;
+  bool is_tree = p[0] == 'T';
+  if ((!is_tree && p[0] != 'P') || value->mv_size < JG_RECORD_SIZE || size > JG_TREE_NAME_MAX ||
+      is_tree != (size > 0))
+    return JG_DAMAGED;
   record->kind = (char)p[0];
   record->flags = p[1];
   record->id = jg_get_u64(p + 2);
   record->sequence = jg_get_u64(p + 10);
+  memcpy(record->tree, p + 18, size);
+  record->tree[size] = '\0';
+  if (strcmp(record->tree, JG_ROOT_TREE) == 0) return JG_DAMAGED;
   return JG_RECORD;
 }
 
-void jg_record_write(const jg_record *record, unsigned char into[JG_RECORD_SIZE]) {
+size_t jg_record_write(const jg_record *record, unsigned char into[JG_RECORD_SIZE_MAX]) {
+  size_t size = strlen(record->tree);
   memcpy(into, magic, MAGIC_SIZE);
   into[MAGIC_SIZE] = (unsigned char)record->kind;
   into[MAGIC_SIZE + 1] = record->flags;
   jg_put_u64(into + MAGIC_SIZE + 2, record->id);
   jg_put_u64(into + MAGIC_SIZE + 10, record->sequence);
+  memcpy(into + JG_RECORD_SIZE, record->tree, size);
+  return JG_RECORD_SIZE + size;
 }
