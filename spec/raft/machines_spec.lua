@@ -1,0 +1,48 @@
+local kv = require "jangada.raft.kv"
+local list = require "jangada.raft.list"
+
+describe("the list machine", function()
+  it("appends, and answers with the position", function()
+    local machine = list.new()
+    assert.equal(1, machine:apply("a"))
+    assert.equal(2, machine:apply(""))
+    assert.same({ "a", "" }, machine.items)
+  end)
+end)
+
+describe("the kv machine", function()
+  local machine
+  before_each(function() machine = kv.new() end)
+
+  it("puts and gets", function()
+    assert.is_false(machine:apply(kv.get("x")))
+    assert.is_true(machine:apply(kv.put("x", "1")))
+    assert.equal("1", machine:apply(kv.get("x")))
+    machine:apply(kv.put("x", "\0"))
+    assert.equal("\0", machine:apply(kv.get("x")))
+  end)
+
+  it("deletes, and says whether there was something", function()
+    machine:apply(kv.put("x", "1"))
+    assert.is_true(machine:apply(kv.delete("x")))
+    assert.is_false(machine:apply(kv.delete("x")))
+    assert.is_false(machine:apply(kv.get("x")))
+  end)
+
+  it("compares and sets", function()
+    assert.is_true(machine:apply(kv.cas("x", nil, "1")))
+    assert.is_false(machine:apply(kv.cas("x", nil, "2")))
+    assert.is_false(machine:apply(kv.cas("x", "3", "2")))
+    assert.is_true(machine:apply(kv.cas("x", "1", "2")))
+    assert.equal("2", machine:apply(kv.get("x")))
+    assert.is_false(machine:apply(kv.cas("y", "1", "2")))
+  end)
+
+  it("answers what is no command, and changes nothing", function()
+    machine:apply(kv.put("x", "1"))
+    for _, command in ipairs{ "", "junk", "\3put\0\0\0\1x", "\3pop\0\0\0\1x", "\3get" } do
+      assert.equal("not a command", machine:apply(command))
+    end
+    assert.same({ x = "1" }, machine.values)
+  end)
+end)
