@@ -17,7 +17,7 @@ OBJECTS   := $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(SOURCES))
 MODULE    := $(BUILD)/jangada/store.so
 RUN        = LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/?.so;;' $(LUA)
 
-.PHONY: help deps all demo test test-all lint asan gc-torture bench bench-lab rock install clean
+.PHONY: help deps all module demo test test-all lint asan gc-torture bench bench-lab rock install clean
 .DEFAULT_GOAL := all
 
 help: ## list the targets
@@ -27,7 +27,10 @@ deps: ## install what is missing (Debian packages, through apt)
 	@sh tools/deps
 
 all: deps ## build the C module
-	@$(MAKE) --no-print-directory $(MODULE)
+	@$(MAKE) --no-print-directory module
+
+module: $(MODULE)
+	@:
 
 $(MODULE): $(OBJECTS)
 	@mkdir -p $(@D)
@@ -38,7 +41,7 @@ $(BUILD)/obj/%.o: csrc/%.c Makefile
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 demo: all ## replicate INPUT through a five-node cluster, a crash and a partition (SEED=1)
-	@$(RUN) bin/jangada demo --seed '$(SEED)' --directory '$(BUILD)/demo' '$(subst ','\'',$(INPUT))'
+	@$(RUN) bin/jangada demo --seed='$(SEED)' --directory '$(BUILD)/demo' '$(subst ','\'',$(INPUT))'
 
 test: all ## run the specs
 	@BUILD=$(BUILD) $(BUSTED)
@@ -53,7 +56,7 @@ lint: deps ## luacheck, the rockspec, C formatting
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 asan: deps ## run the specs with AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory BUILD=build/asan CFLAGS="-O1 -g $(SANITIZE)" \
-	  LDFLAGS="$(SANITIZE)" build/asan/jangada/store.so
+	  LDFLAGS="$(SANITIZE)" module
 	@LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" BUILD=build/asan $(BUSTED) --run=asan
 
 gc-torture: all ## run the specs with the collector always on

@@ -112,6 +112,10 @@ errors.codes = {
   io_error = "The system could not read or write the file.",
   corrupted = "The file holds a page that cannot be right.",
   poisoned = "A flush failed earlier: what is on disk is unknown until the DB is opened again.",
+
+  -- the command line
+  input_invalid = "A file named on the command line cannot be used.",
+  run_failed = "A run ended with a verdict, or did not end.",
 }
 
 --- Makes an error object without raising it.
