@@ -1,0 +1,134 @@
+-- The lab: a protocol in a deterministic world, with faults, judged after every turn.
+--
+--     local lab = require "jangada.lab"
+--     local world <close> = lab.new{seed = 42, nodes = 5, protocol = "jangada.raft.protocol"}
+--     world:run(2000)                       -- two seconds of simulated time
+--     world:crash("leader")
+--     assert(not world:run(2000), world.verdict)
+--     print(world:hash())                   -- the same in every process
+
+local disks = require "jangada.lab.disk"
+local errors = require "jangada.errors"
+local faults = require "jangada.lab.faults"
+local invariants = require "jangada.lab.invariants"
+local machines = require "jangada.lab.machine"
+local networks = require "jangada.lab.network"
+local node = require "jangada.node"
+local oracles = require "jangada.lab.oracle"
+local plain = require "jangada.node.plain"
+local streams = require "jangada.lab.stream"
+local traces = require "jangada.lab.trace"
+local worlds = require "jangada.lab.world"
+
+local M = {}
+
+local NODES_MAX <const> = 64
+
+-- The options of lab.new: the type of each, and its default.
+local known = {
+  seed = {"integer", 1}, nodes = {"integer", 3}, protocol = {"any"}, options = {"table"},
+  network = {"table"}, durability = {"string", "none"}, directory = {"string"},
+  faults = {"table"}, clients = {"table"}, invariants = {"table"}, observe = {"function"},
+  events_max = {"integer", 10000000}, queue_max = {"integer", 200000}, maybe_rate = {"number", 0.05},
+}
+
+local function type_of(value)
+  return math.type(value) == "integer" and "integer" or type(value)
+end
+
+local function read_options(given)
+  local config = {}
+  for name, value in pairs(given) do
+    local rule = known[name]
+    if not rule then errors.raise("option_unknown", "lab.new has no option %s", tostring(name)) end
+    if rule[1] ~= "any" and type_of(value) ~= rule[1] and type(value) ~= rule[1] then
+      errors.raise("option_invalid", "the option %s is of type %s, not %s", name, rule[1],
+        type_of(value))
+    end
+    config[name] = value
+  end
+  for name, rule in pairs(known) do
+    if config[name] == nil then config[name] = rule[2] end
+  end
+  if config.nodes < 1 or config.nodes > NODES_MAX then
+    errors.raise("option_invalid", "a world has 1 to %d nodes, not %d", NODES_MAX, config.nodes)
+  end
+  if config.durability ~= "none" and config.durability ~= "commit" then
+    errors.raise("option_invalid", "durability is none or commit, not %s", config.durability)
+  end
+  return config
+end
+
+local function others(ids, id)
+  local peers = {}
+  for _, other in ipairs(ids) do
+    if other ~= id then table.insert(peers, other) end
+  end
+  table.sort(peers)
+  return peers
+end
+
+local function start_clients(world, list)
+  for i, client in ipairs(list) do
+    local endpoint = world:client("c" .. i)
+    if type(client) == "function" then client(endpoint) else client:start(endpoint) end
+  end
+end
+
+---Makes a world and boots its nodes, at time 0.
+---
+---  seed          integer: everything undetermined comes from it (1)
+---  nodes         how many: n1, n2... (3)
+---  protocol      path of a Lua file, name of a module, or {source = text, name = string}
+---  options       plain data: the second argument of the protocol
+---  network       {delay_ms = {least, most}, loss = 0..1} ({1, 10}, 0)
+---  durability    "none" or "commit", of the stores ("none")
+---  directory     where the stores stay, as n1.db...; temporary ones without it
+---  faults        a plan, or what to draw one by (jangada.lab.faults)
+---  clients       functions of a client, or objects with start(client): c1, c2...
+---  invariants    names of jangada.lab.invariants, or own ones; all of those there without it
+---  observe       is called with a table for each thing that happens
+---  events_max    how many events the run may take (10^7)
+---  queue_max     how many messages and timers may wait (200000)
+---  maybe_rate    how often node:maybe is true (0.05)
+---
+---@param options table
+---@return table world
+---Raises `option_unknown`, `option_invalid`, `protocol_not_found`, `protocol_invalid`,
+---`directory_invalid`, `not_plain`.
+function M.new(options)
+  local config = read_options(options)
+  local oracle = oracles.new(config.seed)
+  local ids = {}
+  for i = 1, config.nodes do ids[i] = "n" .. i end
+  node.refresh()
+  local world = worlds.new{
+    seed = config.seed, oracle = oracle, ids = ids,
+    source = node.source(config.protocol),
+    options = plain.copy(config.options or {}, "options"),
+    network = networks.new(oracle, config.network or {}),
+    trace = traces.new(config.seed, config.observe),
+    plan = faults.plan(config.faults or {}, oracle, ids),
+    events_max = config.events_max, queue_max = config.queue_max, maybe_rate = config.maybe_rate,
+    disk = disks.new(config.directory, config.durability, ids),
+  }
+  world.invariants, world.turn_judges = invariants.new(world, config.invariants)
+  for i, id in ipairs(ids) do
+    local machine = machines.new(world, id, i, others(ids, id))
+    world.nodes[i], world.endpoints[id] = machine, machine
+  end
+  local clients = config.clients or {}
+  for i = 1, #clients do world:client("c" .. i) end
+  for _, machine in ipairs(world.nodes) do
+    if not world.verdict then world:boot(machine) end
+  end
+  faults.schedule(world)
+  start_clients(world, clients)
+  return world
+end
+
+M.faults = faults
+M.invariants = invariants
+M.stream = streams.new
+
+return M

@@ -1,0 +1,100 @@
+-- A client of a world: code outside the cluster that asks its nodes. It has no store, cannot
+-- crash, and runs as ordinary Lua; only its chance and its time come from the world, so that a run
+-- with clients is as repeatable as one without.
+
+local errors = require "jangada.errors"
+local plain = require "jangada.node.plain"
+
+local Client = {}
+Client.__index = Client
+Client.__name = "jangada.lab.Client"
+
+local M = {}
+
+---Makes a client. `world:client(id)` does.
+---@param world table
+---@param id string
+---@param index integer after those of the nodes
+---@return table client
+function M.new(world, id, index)
+  return setmetatable({
+    world = world,
+    id = id,
+    index = index,
+    is_client = true,
+    chance = world.oracle:stream("client " .. id),
+    requests = 0,    -- the last msg_id
+    pending = {},    -- msg_id -> what is called with the reply
+    handlers = {},   -- type of message -> function, for what is no reply
+  }, Client)
+end
+
+---Sends a message. It may get lost.
+---@param dest string a node
+---@param body table plain data with a string `type`
+---Raises `unknown_destination`, `body_invalid`, `not_plain`.
+function Client:send(dest, body)
+  if not self.world.endpoints[dest] then
+    errors.raise("unknown_destination", "there is no node or client %s", tostring(dest))
+  end
+  if type(body) ~= "table" or type(body.type) ~= "string" then
+    errors.raise("body_invalid", "the body of a message is a table with a string `type`")
+  end
+  local copy, digest = plain.copy(body, "body")
+  self.world:transmit(self, dest, copy, digest)
+end
+
+local function expire(_, step)
+  local client, id = step.client, step.id
+  local fn = client.pending[id]
+  if not fn then return false end
+  client.pending[id] = nil
+  fn(nil)
+end
+
+---Sends a message and calls a function with the body of the reply, or with nil when there was
+---none in time. `msg_id` is set.
+---@param dest string a node
+---@param body table plain data with a string `type`
+---@param timeout_ms number
+---@param fn fun(body: table|nil)
+---Raises `unknown_destination`, `body_invalid`, `not_plain`.
+function Client:request(dest, body, timeout_ms, fn)
+  local id = self.requests + 1
+  local copy = plain.copy(body, "body")
+  if type(copy) == "table" then copy.msg_id = id end
+  self:send(dest, copy)
+  self.requests = id
+  self.pending[id] = fn
+  local world = self.world
+  world:push(world.time_us + math.floor(timeout_ms * 1000), {run = expire, client = self, id = id})
+end
+
+---Says what is to be done with messages of a type that answer no request of this client.
+---@param kind string the `type` in the message's body
+---@param fn fun(message: table)
+function Client:on(kind, fn)
+  self.handlers[kind] = fn
+end
+
+---Runs a function later.
+---@param ms number from now
+---@param fn fun()
+function Client:after(ms, fn)
+  self.world:after(ms, function() fn() end)
+end
+
+---A message has arrived. For the world.
+---@param message table
+function Client:receive(message)
+  local id = message.body.in_reply_to
+  local fn = id and self.pending[id]
+  if fn then
+    self.pending[id] = nil
+    return fn(message.body)
+  end
+  local handler = self.handlers[message.body.type]
+  if handler then handler(message) end
+end
+
+return M

@@ -1,0 +1,117 @@
+-- Where the nodes of a world keep their stores.
+--
+-- Each node has a real store in a file of its own. In a directory the user names the files are
+-- n1.db, n2.db... and stay when the world is closed. Without one they are made in a temporary
+-- directory of this process, on the memory file system where nothing is to be durable, and are
+-- removed when the world is closed or collected.
+
+local errors = require "jangada.errors"
+local store = require "jangada.store"
+
+local Disk = {}
+Disk.__index = Disk
+Disk.__name = "jangada.lab.Disk"
+
+local M = {}
+
+local MEMORY <const> = "/dev/shm"
+
+local temporary = {} -- parent directory -> guard of the temporary directory in it
+local worlds = 0     -- worlds that had files there: numbers their names
+
+local function quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+-- Whether files can be made in a directory.
+local function is_usable(directory)
+  local path = ("%s/.jangada-%s"):format(directory, tostring(temporary):match("%w+$"))
+  local file = io.open(path, "w")
+  if not file then return false end
+  file:close()
+  os.remove(path)
+  return true
+end
+
+local function make_temporary(parent)
+  local guard = temporary[parent]
+  if guard then return guard.path end
+  local pipe <close> = assert(io.popen(("mktemp -d %s/jangada-XXXXXX"):format(quote(parent))))
+  local path = pipe:read("l")
+  if not path then errors.raise("directory_invalid", "cannot make a directory in %s", parent) end
+  -- Collected at the end of the process, after the worlds whose files were in it.
+  temporary[parent] = setmetatable({path = path}, {__gc = function(g) os.remove(g.path) end})
+  return path
+end
+
+local function exists(path)
+  local file = io.open(path, "rb")
+  if file then file:close() end
+  return file ~= nil
+end
+
+local function use_directory(directory, ids)
+  os.execute("mkdir -p " .. quote(directory) .. " 2>/dev/null")
+  if not is_usable(directory) then
+    errors.raise("directory_invalid", "cannot make files in %s", directory)
+  end
+  for _, id in ipairs(ids) do
+    local path = ("%s/%s.db"):format(directory, id)
+    if exists(path) then
+      errors.raise("directory_invalid", "%s exists; a run begins with empty stores", path)
+    end
+  end
+  return directory .. "/"
+end
+
+---Makes the disks of a world.
+---@param directory string|nil where the files stay; nil for temporary ones
+---@param durability string "none" or "commit", as store.open takes it
+---@param ids string[] of the nodes
+---@return table disk
+---Raises `directory_invalid` when the directory cannot be used or holds such files.
+function M.new(directory, durability, ids)
+  local prefix
+  if directory then
+    prefix = use_directory(directory, ids)
+  else
+    local parent = durability == "none" and is_usable(MEMORY) and MEMORY
+      or os.getenv("TMPDIR") or "/tmp"
+    worlds = worlds + 1
+    prefix = ("%s/w%d-"):format(make_temporary(parent), worlds)
+  end
+  return setmetatable({
+    prefix = prefix,
+    durability = durability,
+    ids = ids,
+    is_temporary = directory == nil,
+  }, Disk)
+end
+
+---The file of a node.
+---@param id string
+---@return string path
+function Disk:path(id)
+  return ("%s%s.db"):format(self.prefix, id)
+end
+
+---Opens the store of a node.
+---@param id string
+---@return table db
+---Raises what store.open returns.
+function Disk:open(id)
+  local db, message, code = store.open(self:path(id), {durability = self.durability})
+  if not db then errors.raise(code, "%s: %s", id, message) end
+  return db
+end
+
+---Removes the files, if they are temporary. Their stores are closed.
+function Disk:remove()
+  if not self.is_temporary then return end
+  for _, id in ipairs(self.ids) do
+    local path = self:path(id)
+    for _, suffix in ipairs{"", "-lock", "-journal"} do os.remove(path .. suffix) end
+  end
+end
+
+return M

@@ -1,0 +1,80 @@
+-- How a world serves its nodes: the host that jangada.node calls. The owner of a life is the
+-- machine it runs on.
+
+local plain = require "jangada.node.plain"
+
+local mix, hash_string = plain.mix, plain.hash_string
+
+local Host = {}
+Host.__index = Host
+Host.__name = "jangada.lab.Host"
+
+local M = {}
+
+---Makes the host of a world.
+---@param world table
+---@return table host
+function M.new(world)
+  return setmetatable({world = world}, Host)
+end
+
+function Host:now_us()
+  return self.world.time_us
+end
+
+function Host:schedule(machine, timer, time_us)
+  self.world:push(time_us, timer, machine)
+end
+
+function Host:choose(machine, n)
+  return machine.chance:choose(n)
+end
+
+function Host:maybe(machine, name)
+  local world = self.world
+  return world.oracle:stream(("maybe %s %s"):format(machine.id, name)):chance(world.maybe_rate)
+end
+
+function Host:knows(dest)
+  return self.world.endpoints[dest] ~= nil
+end
+
+function Host:transmit(machine, dest, body, digest)
+  self.world:transmit(machine, dest, body, digest)
+end
+
+function Host:noted(machine, name, fields, digest)
+  local trace = self.world.trace
+  trace:fold_name(name, digest + machine.index)
+  if trace.observe then
+    trace:row{kind = "trace", node = machine.id, name = name, fields = fields}
+  end
+end
+
+function Host:committed(machine, index, term, data)
+  local world = self.world
+  world.trace:fold(mix(index, term), hash_string(data))
+  if world.trace.observe then
+    world.trace:row{kind = "commit", node = machine.id, index = index, term = term, data = data}
+  end
+  world:judge_commit(machine, index, term, data)
+end
+
+function Host:reached(machine, name)
+  local world = self.world
+  world.marks[name] = (world.marks[name] or 0) + 1
+  if world.trace.observe then
+    world.trace:row{kind = "reached", node = machine.id, name = name}
+  end
+end
+
+function Host:printed(machine, text)
+  local world = self.world
+  if world.trace.observe then
+    world.trace:row{kind = "print", node = machine.id, text = text}
+  else
+    io.stdout:write(("%.3f ms  %s  %s\n"):format(world.time_us / 1000, machine.id, text))
+  end
+end
+
+return M

@@ -1,0 +1,174 @@
+-- What must hold after every turn of every node, whatever the faults.
+--
+--     election_safety        at most one leader in a term (Raft, 5.2)
+--     log_matching           two logs that have an entry of one index and term are the same up to
+--                            there (Raft, 5.3)
+--     state_machine_safety   no two nodes hold different entries committed at one index, and each
+--                            applies them in order (Raft, 5.4.3)
+--
+-- An invariant is a table {name=, turn=, committed=, booted=} of which only the name must be there:
+--
+--     turn(self, machine, wrote)                     after a turn of that machine's node; `wrote` tells
+--                                                    whether it had a transaction
+--     committed(self, machine, index, term, data)    when the node calls node:committed
+--     booted(self, machine)                          before the node boots
+--
+-- `turn` and `committed` return nil when all is well, else a message. Each looks only at what the
+-- turn touched: what was right before and was not touched is right still.
+
+local errors = require "jangada.errors"
+local format = require "jangada.log.format"
+local plain = require "jangada.node.plain"
+
+local mix, hash_string = plain.mix, plain.hash_string
+
+local M = {}
+
+local makers = {}
+
+-- It reads node.state.role and node.state.term.
+function makers.election_safety()
+  local leaders = {} -- term -> id of the node that led in it
+  return {
+    name = "election_safety",
+    turn = function(_, machine)
+      local state = machine.state
+      if type(state) ~= "table" or state.role ~= "leader" or state.term == nil then return nil end
+      local leader = leaders[state.term]
+      if leader == nil then
+        leaders[state.term] = machine.id
+      elseif leader ~= machine.id then
+        return ("%s and %s both lead in term %s"):format(leader, machine.id, state.term)
+      end
+    end,
+  }
+end
+
+-- It is told by node:committed. Only hashes are kept.
+function makers.state_machine_safety()
+  local chosen = {}  -- index -> hash of term and data
+  local first = {}   -- index -> the node that said so first, and the term
+  local applied = {} -- id -> the last index in this boot
+  return {
+    name = "state_machine_safety",
+    booted = function(_, machine) applied[machine.id] = nil end,
+    committed = function(_, machine, index, term, data)
+      local last = applied[machine.id]
+      applied[machine.id] = index
+      if last and index ~= last + 1 then
+        return ("%s applied index %d after index %d"):format(machine.id, index, last)
+      end
+      local hash = mix(term, hash_string(data))
+      if chosen[index] == nil then
+        chosen[index], first[index] = hash, {id = machine.id, term = term}
+      elseif chosen[index] ~= hash then
+        return ("index %d is committed in term %d on %s, and differently in term %d on %s"):format(
+          index, first[index].term, first[index].id, term, machine.id)
+      end
+    end,
+  }
+end
+
+local LogMatching = {name = "log_matching"}
+LogMatching.__index = LogMatching
+
+-- It reads the node's entry bucket `replog` behind the log's back. By induction over the index it is
+-- enough that all entries of one index and term have one value, and one term before them.
+function makers.log_matching()
+  return setmetatable({
+    known = {},  -- id -> {last = index, hashes = {[index] = of the value}}: a log as last seen
+    values = {}, -- mix(index, term) -> hash of value and previous term, in any log ever seen
+  }, LogMatching)
+end
+
+-- Its log may be anything after a crash: all of it is looked at again.
+function LogMatching:booted(machine)
+  self.known[machine.id] = {last = 0, hashes = {}}
+end
+
+-- Reads the values of the log backwards, until one that was seen before.
+local function read_new(tx, seen)
+  local bucket = tx:bucket("replog")
+  if not bucket then return 0, {}, 0 end
+  local fresh, n = {}, 0
+  local cursor = bucket:cursor()
+  local index, value = cursor:last()
+  local last = index or 0
+  local hashes = seen.hashes
+  while index do
+    n = n + 1
+    fresh[n] = value
+    if hashes[index] == hash_string(value) then break end -- seen: its term is needed, no more
+    index, value = cursor:prev()
+  end
+  return last, fresh, n
+end
+
+function LogMatching:turn(machine, wrote)
+  if not wrote then return nil end
+  local seen = self.known[machine.id]
+  local last, fresh, n = machine.db:view(read_new, seen)
+  local hashes, values = seen.hashes, self.values
+  for index = last + 1, seen.last do hashes[index] = nil end
+  seen.last = last
+  -- fresh[1] is the value at `last`, fresh[n] the one at last - n + 1.
+  local index = last - n + 1
+  local term_before = 0
+  for i = n, 1, -1 do
+    local hash = hash_string(fresh[i])
+    local term = format.decode(index, fresh[i])
+    if i < n or hashes[index] ~= hash then
+      hashes[index] = hash
+      local place, meaning = mix(index, term), mix(hash, term_before)
+      local known = values[place]
+      if known == nil then
+        values[place] = meaning
+      elseif known ~= meaning then
+        return ("%s has another entry at index %d, term %d than a log before it, or another "
+          .. "term before that entry"):format(machine.id, index, term)
+      end
+    end
+    term_before, index = term, index + 1
+  end
+end
+
+-- The function form: fn(world, machine) after each turn.
+local function from_function(world, fn, number)
+  return {
+    name = "invariant " .. number,
+    turn = function(_, machine) return fn(world, machine) end,
+  }
+end
+
+---The names of the invariants there are.
+M.names = {"election_safety", "log_matching", "state_machine_safety"}
+
+---Makes the invariants of a world.
+---@param world table
+---@param list nil|(string|table|fun(world, machine): string|nil)[] names, tables as above, or
+---functions that are called after each turn and return nil or a message; nil for all names
+---@return table[] all
+---@return table[] judges those with `turn`
+---Raises `option_invalid`.
+function M.new(world, list)
+  local all, judges = {}, {}
+  for i, entry in ipairs(list or M.names) do
+    local invariant
+    if type(entry) == "string" then
+      if not makers[entry] then errors.raise("option_invalid", "there is no invariant %s", entry) end
+      invariant = makers[entry]()
+    elseif type(entry) == "function" then
+      invariant = from_function(world, entry, i)
+    elseif type(entry) == "table" and type(entry.name) == "string" then
+      invariant = entry
+    else
+      errors.raise("option_invalid", "invariant %d is neither a name, a table with a name nor a "
+        .. "function", i)
+    end
+    all[#all + 1] = invariant
+    if invariant.turn then judges[#judges + 1] = invariant end
+  end
+  return all, judges
+end
+
+return M

@@ -1,0 +1,275 @@
+-- The loop of a world: the queue, what becomes of each event, and the verdict.
+--
+-- There is one queue of events, in the total order (time, sequence), and one loop that takes the
+-- first event, gives it to whom it concerns and judges the node it touched. Nothing else moves
+-- time. An event is one of
+--
+--     a message      {src=, dest=, body=}: exactly the table its receiver gets
+--     a timer        of a node (jangada.node.timers)
+--     a step         {run = function(world, step)}: a fault, a client's time-out, the user's own
+--
+-- A run that goes wrong gets a verdict (jangada.lab.verdict) and takes no further event.
+--
+-- These are the methods of jangada.World that make it go; jangada.lab.world has those that a user
+-- turns it with.
+
+local errors = require "jangada.errors"
+local heaps = require "jangada.lab.heap"
+local machines = require "jangada.lab.machine"
+local node = require "jangada.node"
+local plain = require "jangada.node.plain"
+local verdicts = require "jangada.lab.verdict"
+
+local mix = plain.mix
+local deliver, fire = node.deliver, node.fire
+
+local World = {}
+
+---------------------------------------------------------------------------------------------------
+-- Verdicts
+
+---Ends the run with a verdict, unless it has one.
+---@param fields table of jangada.Verdict, but for the time
+function World:fail(fields)
+  if self.verdict then return end
+  fields.time_us = self.time_us
+  self.verdict = verdicts.new(fields)
+  if self.trace.observe then
+    self.trace:row{kind = "verdict", node = fields.node, verdict = self.verdict}
+  end
+end
+
+local function fail_turn(self, machine, failure)
+  local code = type(failure.error) == "table" and failure.error.code or nil
+  self:fail{kind = "handler_error", node = machine.id, message = failure.message, code = code,
+    traceback = failure.traceback}
+end
+
+---Judges what a node says it holds committed. For the host.
+function World:judge_commit(machine, index, term, data)
+  for _, invariant in ipairs(self.invariants) do
+    local message = invariant.committed and invariant:committed(machine, index, term, data)
+    if message then
+      self:fail{kind = "invariant_violated", name = invariant.name, node = machine.id,
+        message = message}
+    end
+  end
+end
+
+-- Ends a turn of a node: folds its state into the trace and runs the invariants on it.
+local function finish_turn(self, machine, failure)
+  self.in_turn = false
+  local life = machine.life
+  if failure then
+    machine.state = nil
+    return fail_turn(self, machine, failure)
+  end
+  local trace, digest = self.trace, life.state_digest
+  trace.value = mix(trace.value ~ digest, machine.index)
+  machine.state = life.node.state
+  if trace.observe and digest ~= machine.digest then
+    trace:row{kind = "state", node = machine.id, state = plain.clone(machine.state)}
+  end
+  machine.digest = digest
+  local judges = self.turn_judges
+  for i = 1, #judges do
+    local invariant = judges[i]
+    local message = invariant:turn(machine, life.wrote)
+    if message then
+      self:fail{kind = "invariant_violated", name = invariant.name, node = machine.id,
+        message = message}
+    end
+  end
+end
+
+---------------------------------------------------------------------------------------------------
+-- Events
+
+---Puts an event into the queue. A queue past its budget ends the run.
+---@param time_us integer
+---@param event table
+function World:push(time_us, event)
+  local heap = self.heap
+  if heap.size >= self.queue_max then
+    self:fail{kind = "queue_exceeded",
+      message = ("more than %d messages and timers wait"):format(self.queue_max)}
+    return
+  end
+  heap:push(time_us < heaps.time_max_us and time_us or heaps.time_max_us, event)
+end
+
+---Runs a function later.
+---@param ms number from now
+---@param fn fun(world: table)
+function World:after(ms, fn)
+  self:push(self.time_us + math.floor(ms * 1000), {run = fn})
+end
+
+---A message leaves a node or a client. For the host and the clients.
+---@param source table machine or client
+---@param dest string
+---@param body table a copy of its own
+---@param digest integer of the body
+function World:transmit(source, dest, body, digest)
+  self.sent = self.sent + 1
+  local src = source.id
+  local delay, why = self.network:fate(src, dest)
+  local trace = self.trace
+  trace.value = mix(trace.value ~ digest, source.index << 8 | self.endpoints[dest].index)
+  if trace.observe then
+    trace:row{kind = "send", src = src, dest = dest, body = plain.clone(body), lost = why}
+  end
+  if delay then
+    self:push(self.time_us + delay, {src = src, dest = dest, body = body})
+  else
+    self.lost = self.lost + 1
+  end
+end
+
+local function drop(self, message, why)
+  self.lost = self.lost + 1
+  if self.trace.observe then
+    self.trace:row{kind = "drop", src = message.src, dest = message.dest, body = message.body,
+      lost = why}
+  end
+end
+
+-- A message arrives.
+local function arrive(self, message, key)
+  local endpoint = self.endpoints[message.dest]
+  local trace = self.trace
+  trace.value = mix(trace.value ~ key, endpoint.index)
+  if self.network.groups and self.network:is_cut(message.src, message.dest) then
+    return drop(self, message, "cut")
+  end
+  if endpoint.is_client then
+    self.delivered = self.delivered + 1
+    if trace.observe then
+      trace:row{kind = "deliver", src = message.src, dest = message.dest, body = message.body}
+    end
+    return endpoint:receive(message)
+  end
+  if not endpoint.up then return drop(self, message, "down") end
+  if endpoint.paused then return machines.hold(endpoint, message, self.time_us) end
+  self.delivered = self.delivered + 1
+  if trace.observe then
+    trace:row{kind = "deliver", src = message.src, dest = message.dest,
+      body = plain.clone(message.body)}
+  end
+  self.in_turn = true
+  local is_from_node = not self.endpoints[message.src].is_client
+  finish_turn(self, endpoint, deliver(endpoint.life, message, is_from_node))
+end
+
+-- A timer's entry comes up; false when it is of no account any more.
+local function come_up(self, timer, time_us)
+  local life = timer._life
+  if life.over then return false end
+  local machine = life.owner
+  if machine.paused then
+    machines.hold(machine, timer, time_us)
+    return false
+  end
+  self.in_turn = true
+  local fired, failure = fire(life, timer, time_us)
+  self.in_turn = false
+  if not fired then return false end
+  self.timers_fired = self.timers_fired + 1
+  local trace = self.trace
+  trace.value = mix(trace.value ~ self.time_us, machine.index)
+  if trace.observe then trace:row{kind = "timer", node = machine.id} end
+  finish_turn(self, machine, failure)
+  return true
+end
+
+-- Takes the first event from the queue; false when it was of no account.
+local function take(self)
+  local time_us, event, key = self.heap:pop()
+  self.time_us = time_us
+  if event.body then
+    arrive(self, event, key)
+  elseif event._life then
+    if not come_up(self, event, time_us) then return false end
+  elseif event.run(self, event) == false then
+    return false
+  end
+  local events = self.events + 1
+  self.events = events
+  if events >= self.events_max then
+    self:fail{kind = "events_exceeded",
+      message = ("the run has taken %d events"):format(events)}
+  end
+  return true
+end
+
+---------------------------------------------------------------------------------------------------
+-- Time
+
+local Guard = {__close = function(guard) guard.world.running, guard.world.in_turn = false, false end}
+
+local function begin_run(self)
+  if self.closed then errors.raise("world_closed", "the world is closed") end
+  if self.running then
+    errors.raise("world_busy", "the world runs already; world:after(0, fn) comes next")
+  end
+  self.running = true
+  return self.guard
+end
+
+local function advance(self, limit_us, is_done)
+  local _guard <close> = begin_run(self)
+  if is_done and is_done(self) then return true end
+  local heap = self.heap
+  while not self.verdict do
+    local time_us = heap:peek()
+    if not time_us or time_us > limit_us then
+      self.time_us = limit_us
+      break
+    end
+    if take(self) and is_done and is_done(self) then return true end
+  end
+  return false
+end
+
+---Runs the world for some simulated time, or until it has a verdict.
+---@param ms number
+---@return jangada.Verdict|nil verdict nil when all is well
+---Raises `world_busy`, `world_closed`.
+function World:run(ms)
+  advance(self, self.time_us + math.floor(ms * 1000))
+  return self.verdict
+end
+
+---Runs the world until a condition holds, which is looked at after each event.
+---@param is_done fun(world: table): any
+---@param limit_ms number how long to run at most
+---@return boolean done false when time was up or the run got a verdict
+---Raises `world_busy`, `world_closed`.
+function World:run_until(is_done, limit_ms)
+  return advance(self, self.time_us + math.floor(limit_ms * 1000), is_done)
+end
+
+---Takes one event.
+---@return boolean taken false when none waits, or the run has a verdict
+---Raises `world_busy`, `world_closed`.
+function World:step()
+  local _guard <close> = begin_run(self)
+  while not self.verdict and self.heap.size > 0 do
+    if take(self) then return true end
+  end
+  return false
+end
+
+---Ends a turn that did not come from the queue: a boot. For the world.
+World.finish_turn = finish_turn
+
+---A timer comes up that was held back by a pause. For the world.
+World.come_up = come_up
+
+---@param world table
+---@return table guard that lets go of the world when a run ends, however it ends
+function World.new_guard(world)
+  return setmetatable({world = world}, Guard)
+end
+
+return World

@@ -1,0 +1,37 @@
+-- What a world says when a run has gone wrong. A run that is fine has no verdict (nil).
+--
+--     handler_error        a handler raised: `traceback` says where
+--     invariant_violated   an invariant does not hold: `name` says which
+--     events_exceeded      the run took more events than its budget
+--     queue_exceeded       more messages and timers waited than the budget allows: a message storm
+--     store_failed         a store could not be opened
+
+local Verdict = {}
+Verdict.__index = Verdict
+Verdict.__name = "jangada.lab.Verdict"
+
+function Verdict:__tostring()
+  local subject = self.name and ("%s (%s)"):format(self.kind, self.name) or self.kind
+  local where = self.node and " on " .. self.node or ""
+  return ("%s at %.3f ms%s: %s"):format(subject, self.time_us / 1000, where, self.message)
+end
+
+local M = {}
+
+---@class jangada.Verdict
+---@field kind string see above
+---@field message string what happened
+---@field time_us integer when
+---@field node string|nil on which node
+---@field name string|nil of the invariant
+---@field code string|nil of the error object a handler raised
+---@field traceback string|nil where a handler raised
+
+---Makes a verdict.
+---@param fields table
+---@return jangada.Verdict
+function M.new(fields)
+  return setmetatable(fields, Verdict)
+end
+
+return M

@@ -1,0 +1,292 @@
+-- A world: nodes, their network, their disks and their time, all simulated and all from one seed.
+--
+-- These are the verbs a user has: faults, clients, and what there is to see of a run. The loop that
+-- makes a world go (run, run_until, step, after) is jangada.lab.loop.
+
+local clients = require "jangada.lab.client"
+local errors = require "jangada.errors"
+local heaps = require "jangada.lab.heap"
+local hosts = require "jangada.lab.host"
+local loop = require "jangada.lab.loop"
+local machines = require "jangada.lab.machine"
+local plain = require "jangada.node.plain"
+
+local World = {}
+for name, method in pairs(loop) do World[name] = method end
+World.__index = World
+World.__name = "jangada.World"
+
+local M = {}
+
+local REQUEST_TIMEOUT_MS <const> = 1000
+
+---------------------------------------------------------------------------------------------------
+-- Faults
+
+local function check_idle(self)
+  if self.closed then errors.raise("world_closed", "the world is closed") end
+  if self.in_turn then
+    errors.raise("world_busy", "a node's turn is under way; use world:after(0, fn)")
+  end
+end
+
+local function note(self, event)
+  self.trace:fold_name(event.kind, event.index or 0)
+  if self.trace.observe then self.trace:row(event) end
+end
+
+---The machine of a node.
+---@param which integer|string index, id, or `leader`
+---@return jangada.Machine
+---Raises `unknown_node`.
+function World:node(which)
+  return machines.find(self.nodes, which)
+end
+
+---Boots a machine that is down. For lab.new and `restart`.
+---@param machine jangada.Machine
+function World:boot(machine)
+  note(self, {kind = "boot", node = machine.id, index = machine.index})
+  machine.cause = nil
+  for _, invariant in ipairs(self.invariants) do
+    if invariant.booted then invariant:booted(machine) end
+  end
+  self.in_turn = true
+  local ok, failure = pcall(machines.boot, machine)
+  self.in_turn = false
+  if not ok then
+    self:fail{kind = "store_failed", node = machine.id, message = tostring(failure)}
+  else
+    self:finish_turn(machine, failure)
+  end
+end
+
+---Crashes a node: what it committed stays, all else is gone.
+---@param which integer|string
+---@return boolean crashed false when it was down
+---Raises `world_busy`, `unknown_node`.
+function World:crash(which)
+  check_idle(self)
+  local machine = self:node(which)
+  if not machine or not machine.up then return false end
+  note(self, {kind = "crash", node = machine.id, index = machine.index})
+  machines.crash(machine)
+  return true
+end
+
+---Boots a crashed node from its store.
+---@param which integer|string
+---@return boolean restarted false when it was up
+---Raises `world_busy`, `unknown_node`.
+function World:restart(which)
+  check_idle(self)
+  local machine = self:node(which)
+  if not machine or machine.up or self.verdict then return false end
+  self:boot(machine)
+  return true
+end
+
+---Stops a node without ending it: what comes up for it waits.
+---@param which integer|string
+---@return boolean paused false when it was down or paused
+---Raises `world_busy`, `unknown_node`.
+function World:pause(which)
+  check_idle(self)
+  local machine = self:node(which)
+  if not machine or not machine.up or machine.paused then return false end
+  note(self, {kind = "pause", node = machine.id, index = machine.index})
+  machine.paused = true
+  return true
+end
+
+-- A timer that came up during a pause keeps its time: it may have been put off since.
+local function come_up_late(self, step)
+  if step.life.over then return false end
+  return self:come_up(step.timer, step.time_us)
+end
+
+---Lets a paused node go on: all that waited comes at once, in its order.
+---@param which integer|string
+---@return boolean resumed false when it was not paused
+---Raises `world_busy`, `unknown_node`.
+function World:resume(which)
+  check_idle(self)
+  local machine = self:node(which)
+  if not machine or not machine.paused then return false end
+  note(self, {kind = "resume", node = machine.id, index = machine.index})
+  local held, times_us = machines.resume(machine)
+  for i, event in ipairs(held) do
+    if event._life then
+      event = {run = come_up_late, timer = event, life = event._life, time_us = times_us[i]}
+    end
+    self:push(self.time_us, event)
+  end
+  return true
+end
+
+---Partitions the network: endpoints of different groups do not reach each other. Nodes that no
+---group names form one more; clients that no group names reach all.
+---@param ... (integer|string)[] groups, or one list of groups
+---Raises `world_busy`, `unknown_node`, `option_invalid`.
+function World:partition(...)
+  check_idle(self)
+  local groups = {...}
+  if #groups == 1 and type(groups[1][1]) == "table" then groups = groups[1] end
+  local named, texts = {}, {}
+  for i, group in ipairs(groups) do
+    named[i] = {}
+    for _, which in ipairs(group) do
+      local client = self.endpoints[which]
+      local endpoint = client and client.is_client and client or self:node(which)
+      if endpoint then table.insert(named[i], endpoint.id) end
+    end
+    texts[i] = table.concat(named[i], ",")
+  end
+  self.network:partition(named, self.ids)
+  local text = table.concat(texts, "|")
+  self.trace:fold_name(text, 0)
+  note(self, {kind = "partition", groups = named})
+end
+
+---Ends the partition.
+---Raises `world_busy`.
+function World:heal()
+  check_idle(self)
+  self.network:heal()
+  note(self, {kind = "heal"})
+end
+
+---Changes the share of messages that get lost.
+---@param rate number|nil 0..1; nil restores what the world was made with
+---Raises `world_busy`, `option_invalid`.
+function World:set_loss(rate)
+  check_idle(self)
+  self.network:set_loss(rate)
+  note(self, {kind = "loss", rate = self.network.loss})
+end
+
+---Changes the delay of messages.
+---@param range number[]|nil {least, most} in ms; nil restores what the world was made with
+---Raises `world_busy`, `option_invalid`.
+function World:set_delay(range)
+  check_idle(self)
+  self.network:set_delay(range)
+  note(self, {kind = "delay", delay_ms = range})
+end
+
+---------------------------------------------------------------------------------------------------
+-- Clients
+
+---The client of that id, made if there is none.
+---@param id string
+---@return table client (jangada.lab.client)
+function World:client(id)
+  local endpoint = self.endpoints[id]
+  if not endpoint then
+    self.client_count = self.client_count + 1
+    endpoint = clients.new(self, id, #self.nodes + self.client_count)
+    self.endpoints[id] = endpoint
+  elseif not endpoint.is_client then
+    errors.raise("option_invalid", "%s is a node", id)
+  end
+  return endpoint
+end
+
+---Asks a node as client `c0` and runs the world until the answer is there.
+---@param which integer|string
+---@param body table plain data with a string `type`
+---@param timeout_ms number|nil default 1000
+---@return table|nil body of the reply, nil when there was none in time
+---Raises `world_busy`, `not_plain`.
+function World:request(which, body, timeout_ms)
+  local machine = self:node(which)
+  if not machine then return nil end
+  timeout_ms = timeout_ms or REQUEST_TIMEOUT_MS
+  local reply, is_over
+  self:client("c0"):request(machine.id, body, timeout_ms, function(answer)
+    reply, is_over = answer, true
+  end)
+  self:run_until(function() return is_over end, timeout_ms)
+  return reply
+end
+
+---------------------------------------------------------------------------------------------------
+-- Results
+
+---The hash of everything that has happened.
+---@return string hexadecimal, 16 digits: the same for the same seed, in every process
+function World:hash()
+  return self.trace:hash()
+end
+
+---What the run was.
+---@return table
+function World:report()
+  local nodes = {}
+  for i, machine in ipairs(self.nodes) do
+    nodes[i] = {id = machine.id, up = machine.up, boots = machine.boots,
+      state = plain.clone(machine.state)}
+  end
+  return {
+    seed = self.seed, verdict = self.verdict, hash = self:hash(), time_ms = self.time_us / 1000,
+    events = self.events, timers = self.timers_fired, sent = self.sent,
+    delivered = self.delivered, lost = self.lost, marks = plain.clone(self.marks), nodes = nodes,
+  }
+end
+
+---Closes the stores and removes the files, unless they are in a directory the user named.
+function World:close()
+  if self.closed then return end
+  self.closed = true
+  for _, machine in ipairs(self.nodes) do
+    if machine.db then machine.db:close{force = true} end
+    machine.up = false
+  end
+  self.disk:remove()
+end
+
+World.__close = World.close
+World.__gc = World.close
+
+---Makes a world that stands at time 0, its nodes not yet booted. lab.new does.
+---@param parts table what the world is made of
+---@return table world
+function M.new(parts)
+  local world = {
+    seed = parts.seed,
+    oracle = parts.oracle,           -- where every decision comes from
+    network = parts.network,
+    disk = parts.disk,
+    trace = parts.trace,
+    source = parts.source,           -- the compiled protocol
+    options = parts.options,         -- of the protocol
+    events_max = parts.events_max,   -- budgets
+    queue_max = parts.queue_max,
+    maybe_rate = parts.maybe_rate,   -- how often node:maybe is true
+    plan = parts.plan,               -- the faults, jangada.lab.faults
+    loss_cause = nil,                -- the fault that set the loss, the delay
+    delay_cause = nil,
+
+    time_us = 0,
+    heap = heaps.new(),
+    verdict = nil,                   -- jangada.Verdict once something is wrong
+    nodes = {},                      -- jangada.Machine by index
+    ids = parts.ids,                 -- of the nodes, by index
+    endpoints = {},                  -- id -> machine or client
+    client_count = 0,
+    invariants = {},                 -- all of them
+    turn_judges = {},                -- those that look at every turn
+    marks = {},                      -- name -> how often reached
+
+    events = 0, timers_fired = 0, sent = 0, delivered = 0, lost = 0,
+    in_turn = false,                 -- a node's turn is under way
+    running = false,                 -- the loop is
+    closed = false,
+  }
+  world.host = hosts.new(world)
+  world.guard = World.new_guard(world)
+  parts.trace.world = world
+  return setmetatable(world, World)
+end
+
+return M

@@ -1,0 +1,190 @@
+local labs = require "spec.support.labs"
+
+-- What a world of a wrong protocol is found guilty of.
+local function judge(body, options)
+  local config = {nodes = 2, invariants = false}
+  for name, value in pairs(options or {}) do config[name] = value end
+  if not config.invariants then
+    config.invariants = {"election_safety", "log_matching", "state_machine_safety"}
+  end
+  local world <close> = labs.world(body, config)
+  return world:run(100)
+end
+
+local function guilty(name, body, options)
+  local verdict = judge(body, options)
+  assert.is_not_nil(verdict, "no verdict")
+  assert.equal("invariant_violated", verdict.kind, tostring(verdict))
+  assert.equal(name, verdict.name, tostring(verdict))
+  return verdict
+end
+
+local function innocent(body, options)
+  local verdict = judge(body, options)
+  assert.is_nil(verdict, verdict and tostring(verdict.traceback or verdict))
+end
+
+describe("election safety", function()
+  it("finds two leaders of one term, though the first may have stepped down", function()
+    local verdict = guilty("election_safety", [[
+      node.state = {role = "follower", term = 3}
+      node:after(node.id == "n1" and 10 or 20, function() node.state.role = "leader" end)
+      node:after(15, function() node.state.role = "follower" end)
+    ]])
+    assert.equal(20000, verdict.time_us)
+    assert.equal("n2", verdict.node)
+    assert.matches("n1 and n2 both lead in term 3", verdict.message, 1, true)
+  end)
+
+  it("lets terms have leaders of their own, and a leader come again", function()
+    innocent[[
+      node.state = {role = "leader", term = node.id == "n1" and 1 or 2}
+      node:every(10, function()
+        node.state.role = node.state.role == "leader" and "follower" or "leader"
+      end)
+    ]]
+    innocent("node.state = 5")
+    innocent("node.state = {role = 'leader'}")
+  end)
+end)
+
+describe("state machine safety", function()
+  it("finds two values committed at one index", function()
+    guilty("state_machine_safety", [[
+      node:committed(1, 1, "a")
+      node:committed(2, 1, node.id)
+    ]])
+  end)
+
+  it("finds one value committed in two terms at one index", function()
+    guilty("state_machine_safety", "node:committed(1, node.id == 'n1' and 1 or 2, 'a')")
+  end)
+
+  it("finds an index that is left out, or told twice", function()
+    guilty("state_machine_safety", "node:committed(1, 1, 'a') node:committed(3, 1, 'c')")
+    guilty("state_machine_safety", "node:committed(1, 1, 'a') node:committed(1, 1, 'a')")
+  end)
+
+  it("remembers what a crashed node has committed, and lets it tell again", function()
+    local plan = {{at_ms = 10, kind = "crash", node = "n1", for_ms = 10}}
+    innocent("node:committed(1, 1, 'a') node:committed(2, 1, 'b')", {faults = plan})
+    guilty("state_machine_safety", [[
+      local boots = node.db:update(function(tx)
+        local b = tx:ensure_bucket("b")
+        b:put("boots", (b:get("boots") or "") .. "x")
+        return b:get("boots")
+      end)
+      if node.id == "n1" then node:committed(1, 1, boots) end
+    ]], {faults = plan})
+  end)
+
+  it("counts nothing that a failed turn has told", function()
+    local verdict = judge("if node.id == 'n2' then node:committed(1, 1, 'b') error('x') end "
+      .. "node:committed(1, 1, 'a')")
+    assert.equal("handler_error", verdict.kind)
+  end)
+end)
+
+describe("log matching", function()
+  local head = "local log = require('jangada.log').open(node.db, 'replog') "
+  local function entry(term, data) return ("{term = %d, data = %q}"):format(term, data) end
+
+  it("finds two values of one index and term", function()
+    guilty("log_matching", head .. [[
+      log:save{term = 1, entries = {]] .. entry(1, "same") .. [[, {term = 1, data = node.id}}}
+    ]])
+  end)
+
+  it("finds entries that are the same on logs that part before them", function()
+    guilty("log_matching", head .. [[
+      if node.id == "n1" then
+        log:save{term = 2, entries = {]] .. entry(1, "a") .. "," .. entry(2, "b") .. [[}}
+      else
+        log:save{term = 2, entries = {]] .. entry(2, "c") .. "," .. entry(2, "b") .. [[}}
+      end
+    ]])
+  end)
+
+  it("finds a replaced entry that comes back with another value", function()
+    guilty("log_matching", head .. [[
+      if node.id == "n1" then
+        log:save{term = 1, entries = {]] .. entry(1, "a") .. "," .. entry(1, "b") .. [[}}
+        node:after(10, function() log:save{term = 2, first = 2, entries = {]] .. entry(2, "c") .. [[}} end)
+      else
+        node:after(20, function()
+          log:save{term = 1, entries = {]] .. entry(1, "a") .. "," .. entry(1, "B") .. [[}}
+        end)
+      end
+    ]])
+  end)
+
+  it("finds what a node has in its log when it comes back", function()
+    guilty("log_matching", head .. [[
+      if log:last_index() == 0 then
+        log:save{term = 1, entries = {]] .. entry(1, "a") .. "," .. entry(1, "b") .. [[}}
+      else
+        node.db:update(function(tx)
+          local format = require "jangada.log.format"
+          tx:bucket("replog"):put(1, format.encode(1, 1, 0, "changed"))
+        end)
+      end
+    ]], {faults = {{at_ms = 10, kind = "crash", node = 1, for_ms = 0}}})
+  end)
+
+  it("lets logs part and grow together again", function()
+    innocent(head .. [[
+      local function save(term, first, ...) log:save{term = term, first = first, entries = {...}} end
+      save(1, 1, ]] .. entry(1, "a") .. [[)
+      if node.id == "n1" then
+        node:after(10, function() save(2, 2, ]] .. entry(2, "x") .. "," .. entry(2, "y") .. [[) end)
+        node:after(20, function() save(3, 2, ]] .. entry(3, "z") .. [[) end)
+        node:after(30, function() save(3, 3, ]] .. entry(3, "w") .. [[) end)
+      else
+        node:after(40, function() save(3, 2, ]] .. entry(3, "z") .. "," .. entry(3, "w") .. [[) end)
+      end
+    ]])
+  end)
+
+  it("has nothing to say of nodes without a log", function()
+    innocent("node.db:update(function(tx) tx:ensure_bucket('other'):put('k', node.id) end)")
+  end)
+end)
+
+describe("an invariant of one's own", function()
+  it("may be a function, called after each turn", function()
+    local turns = 0
+    local verdict = guilty("invariant 1", [[
+      node.state = {n = 0}
+      node:every(10, function() node.state.n = node.state.n + 1 end)
+    ]], {nodes = 1, invariants = {function(world, machine)
+      turns = turns + 1
+      assert.equal(world.nodes[1], machine)
+      if machine.state.n > 3 then return "too many" end
+    end}})
+    assert.equal("too many", verdict.message)
+    assert.equal(40000, verdict.time_us)
+    assert.equal(5, turns)
+  end)
+
+  it("may be a table, told of boots, turns and commits", function()
+    local told = {}
+    innocent([[
+      node:after(5, function() node:committed(1, 2, "x") end)
+      node:after(6, function() node.db:update(function(tx) tx:ensure_bucket("b") end) end)
+    ]], {nodes = 1, invariants = {{
+      name = "mine",
+      booted = function(_, machine) told[#told + 1] = "boot " .. machine.id end,
+      turn = function(_, _, wrote) told[#told + 1] = wrote and "wrote" or "turn" end,
+      committed = function(_, _, index, term, data)
+        told[#told + 1] = ("commit %d %d %s"):format(index, term, data)
+      end,
+    }}})
+    assert.same({"boot n1", "turn", "commit 1 2 x", "turn", "wrote"}, told)
+  end)
+
+  it("must be one", function()
+    for _, invariant in ipairs{"no_such", 5, {}} do
+      assert.equal("option_invalid", (labs.code_of(labs.world, "", {invariants = {invariant}})))
+    end
+  end)
+end)

@@ -1,0 +1,405 @@
+local lab = require "jangada.lab"
+local labs = require "spec.support.labs"
+local store = require "jangada.store"
+
+local world_of = labs.world
+local ping = "spec/support/protocols/ping.lua"
+
+-- Five nodes that ping each other, with faults; the hash after two seconds and the events.
+local function run_ping(seed, options)
+  local config = {seed = seed, nodes = 5, protocol = ping, faults = {duration_ms = 1500}}
+  for name, value in pairs(options or {}) do config[name] = value end
+  local world <close> = lab.new(config)
+  assert.is_nil(world:run(2000), tostring(world.verdict))
+  return world:hash(), world.events
+end
+
+describe("a run", function()
+  it("has the same hash for the same seed", function()
+    for seed = 1, 5 do assert.equal(run_ping(seed), (run_ping(seed))) end
+  end)
+
+  it("has another hash for another seed", function()
+    local seen = {}
+    for seed = 1, 20 do
+      local hash = run_ping(seed)
+      assert.is_nil(seen[hash])
+      seen[hash] = seed
+    end
+  end)
+
+  it("has the same hash in another process", function()
+    local program = [[
+      local lab = require "jangada.lab"
+      for seed = 1, 3 do
+        local world <close> = lab.new{seed = seed, nodes = 5, protocol = %q,
+          faults = {duration_ms = 1500}}
+        world:run(2000)
+        io.write(world:hash(), " ", world.events, "\n")
+      end]]
+    for _, protocol in ipairs{ping, "jangada.raft.protocol"} do
+      local here = {}
+      for seed = 1, 3 do
+        local hash, events = run_ping(seed, {protocol = protocol})
+        here[seed] = hash .. " " .. events .. "\n"
+      end
+      for _ = 1, 2 do
+        assert.equal(table.concat(here), labs.run_process(program:format(protocol)))
+      end
+    end
+  end)
+
+  it("has the same hash observed or not, judged or not, on any disk", function()
+    local hash = run_ping(3)
+    assert.equal(hash, (run_ping(3, {observe = function() end})))
+    assert.equal(hash, (run_ping(3, {invariants = {}})))
+    assert.equal(hash, (run_ping(3, {durability = "commit", faults = {duration_ms = 1500}})))
+  end)
+
+  it("has another hash when a node's state, a message or a trace is another", function()
+    local function hash_of(body)
+      local world <close> = world_of(body, {nodes = 2})
+      assert.is_nil(world:run(50))
+      return world:hash()
+    end
+    local plain_hash = hash_of("node.state = {x = 1}")
+    assert.equal(plain_hash, hash_of("node.state = {x = 1}"))
+    assert.not_equal(plain_hash, hash_of("node.state = {x = 2}"))
+    assert.not_equal(plain_hash, hash_of("node.state = {x = 1} node:trace('t')"))
+    assert.not_equal(hash_of("node:trace('t', {1})"), hash_of("node:trace('t', {2})"))
+    local send = "node:on('m', function() end) node:broadcast{type = 'm', x = %d}"
+    assert.not_equal(hash_of(send:format(1)), hash_of(send:format(2)))
+  end)
+
+  it("takes the same events whether run at once, in parts or step by step", function()
+    local function world() return lab.new{seed = 5, nodes = 3, protocol = ping} end
+    local a, b, c, d = world(), world(), world(), world()
+    a:run(500)
+    for _ = 1, 50 do b:run(10) end
+    repeat c:step() until c.events == a.events
+    d:run_until(function(w) return w.events == a.events end, 500)
+    assert.equal(a:hash(), b:hash())
+    assert.equal(a:hash(), c:hash())
+    assert.equal(a:hash(), d:hash())
+    assert.equal(500000, b.time_us)
+    for _, each in ipairs{a, b, c, d} do each:close() end
+  end)
+end)
+
+describe("a crash", function()
+  local body = [[
+    local volatile = 0
+    local durable = node.db:view(function(tx)
+      local b = tx:bucket("b")
+      return b and tonumber(b:get("n")) or 0
+    end)
+    node.state = {volatile = volatile, durable = durable}
+    node:on("add", function(message)
+      volatile = volatile + 1
+      durable = node.db:update(function(tx)
+        local b = tx:ensure_bucket("b")
+        local n = tonumber(b:get("n") or "0") + 1
+        b:put("n", tostring(n))
+        return n
+      end)
+      node.state = {volatile = volatile, durable = durable}
+      node:reply(message, {type = "add_ok"})
+    end)
+    node:after(50, function() node.state.fired = true end)
+  ]]
+
+  it("loses what is volatile and keeps what is durable", function()
+    local world <close> = world_of(body, {network = {delay_ms = {1, 1}}})
+    for _ = 1, 3 do assert.equal("add_ok", world:request(1, {type = "add"}).type) end
+    assert.same({volatile = 3, durable = 3}, world.nodes[1].state)
+    assert.is_true(world:crash(1))
+    assert.is_false(world:crash("n1"))
+    assert.is_nil(world.nodes[1].state)
+    assert.is_nil(world.nodes[1].db)
+    assert.is_false(world.nodes[1].up)
+    assert.is_nil(world:request(1, {type = "add"}, 20))
+    assert.is_true(world:restart(1))
+    assert.is_false(world:restart(1))
+    assert.same({volatile = 0, durable = 3}, world.nodes[1].state)
+    assert.equal("add_ok", world:request(1, {type = "add"}).type)
+    assert.same({volatile = 1, durable = 4}, world.nodes[1].state)
+    assert.equal(2, world.nodes[1].boots)
+  end)
+
+  it("ends the timers of the life it ends, and no others", function()
+    local world <close> = world_of(body)
+    world:run(40)
+    world:crash(1)
+    world:restart(1)
+    world:run(20)
+    assert.is_nil(world.nodes[1].state.fired)
+    world:run(40)
+    assert.is_true(world.nodes[1].state.fired)
+  end)
+
+  it("loses the messages that arrive while the node is down", function()
+    local world <close> = world_of(body, {network = {delay_ms = {10, 10}}})
+    world:client("c1"):send("n1", {type = "add"})
+    world:run(5)
+    world:crash(1)
+    world:run(10)
+    world:restart(1)
+    world:run(30)
+    assert.equal(0, world.nodes[1].state.durable)
+    assert.equal(1, world.lost)
+  end)
+
+  it("cannot be made while a turn is under way, but next", function()
+    local world
+    world = world_of([[node:after(5, function() node:trace("here") end)]], {
+      observe = function(event)
+        if event.kind == "trace" then
+          assert.equal("world_busy", (labs.code_of(world.crash, world, 1)))
+          assert.equal("world_busy", (labs.code_of(world.run, world, 1)))
+          world:after(0, function() world:crash(1) end)
+        end
+      end,
+    })
+    assert.is_nil(world:run(10))
+    assert.is_false(world.nodes[1].up)
+    world:close()
+  end)
+end)
+
+describe("a partition", function()
+  it("blocks both ways, also what is on its way, and heals", function()
+    local world <close> = world_of([[
+      node.state = {heard = {}}
+      node:on("hi", function(message) node.state.heard[message.src] = node:now() end)
+      node:every(10, function() node:broadcast{type = "hi"} end)
+    ]], {nodes = 3, network = {delay_ms = {5, 5}}})
+    local function heard(i, j) return world.nodes[i].state.heard["n" .. j] end
+    world:run(12) -- messages are on their way
+    world:partition({1}, {2, 3})
+    world:run(100)
+    assert.is_nil(heard(1, 2))
+    assert.is_nil(heard(2, 1))
+    assert.is_nil(heard(3, 1))
+    assert.equal(105, heard(2, 3))
+    assert.equal(105, heard(3, 2))
+    world:heal()
+    world:run(20)
+    assert.equal(125, heard(1, 2))
+    assert.equal(125, heard(2, 1))
+    world:partition{{"n1", "n2"}}
+    world:run(50)
+    assert.equal(175, heard(1, 2))
+    assert.equal(125, heard(1, 3))
+    assert.equal("unknown_node", (labs.code_of(world.partition, world, {1, 9})))
+  end)
+end)
+
+describe("a pause", function()
+  it("makes everything wait, and come at once in its order", function()
+    local world <close> = world_of([[
+      node.state = {}
+      node:on("note", function(message) table.insert(node.state, message.body.n .. "@" .. node:now()) end)
+      node:after(30, function() table.insert(node.state, "timer@" .. node:now()) end)
+    ]], {network = {delay_ms = {1, 1}}})
+    local client = world:client("c1")
+    for i, ms in ipairs{9, 19, 39} do
+      client:after(ms, function() client:send("n1", {type = "note", n = i}) end)
+    end
+    world:run(15)
+    assert.is_true(world:pause(1))
+    assert.is_false(world:pause(1))
+    world:run(45)
+    assert.same({"1@10"}, world.nodes[1].state)
+    assert.is_true(world:resume(1))
+    assert.is_false(world:resume(1))
+    world:run(1)
+    assert.same({"1@10", "2@60", "timer@60", "3@60"}, world.nodes[1].state)
+  end)
+
+  it("lets a timer be put off by what waited before it", function()
+    local world <close> = world_of([[
+      node.state = {}
+      local timer = node:after(30, function() node.state.fired = node:now() end)
+      node:on("heartbeat", function() timer:reset(30) end)
+    ]], {network = {delay_ms = {1, 1}}})
+    world:run(10)
+    world:pause(1)
+    world:client("c1"):send("n1", {type = "heartbeat"})
+    world:run(90)
+    world:resume(1)
+    world:run(100)
+    assert.equal(130, world.nodes[1].state.fired)
+  end)
+
+  it("ends with a crash, and what waited is lost", function()
+    local world <close> = world_of([[
+      node.state = {got = 0}
+      node:on("x", function() node.state.got = node.state.got + 1 end)
+    ]])
+    world:pause(1)
+    world:client("c1"):send("n1", {type = "x"})
+    world:run(50)
+    world:crash(1)
+    world:restart(1)
+    world:run(50)
+    assert.equal(0, world.nodes[1].state.got)
+    assert.is_false(world.nodes[1].paused)
+  end)
+end)
+
+describe("a budget", function()
+  it("of events ends a run that goes on and on", function()
+    local world <close> = world_of("node:every(1, function() end)", {events_max = 500})
+    local verdict = world:run(10000)
+    assert.equal("events_exceeded", verdict.kind)
+    assert.equal(500, world.events)
+    assert.is_false(world:step())
+  end)
+
+  it("of waiting messages ends a message storm", function()
+    local world <close> = world_of([[
+      node:on("x", function() node:broadcast{type = "x"} node:broadcast{type = "x"} end)
+      node:broadcast{type = "x"}
+    ]], {nodes = 3, queue_max = 1000})
+    assert.equal("queue_exceeded", world:run(10000).kind)
+    assert.is_true(world.heap.size <= 1000)
+  end)
+
+  it("ends a turn that sends without end too", function()
+    local world <close> = world_of([[
+      for i = 1, 5000 do node:send("n1", {type = "x"}) end
+    ]], {queue_max = 1000})
+    assert.equal("queue_exceeded", world.verdict.kind)
+  end)
+end)
+
+describe("a world", function()
+  it("gives its nodes' stores files, and removes them", function()
+    local world = lab.new{nodes = 2, protocol = ping}
+    local paths = {world.disk:path("n1"), world.disk:path("n2")}
+    for _, path in ipairs(paths) do assert(io.open(path)):close() end
+    world:close()
+    world:close()
+    for _, path in ipairs(paths) do
+      assert.is_nil((io.open(path)))
+      assert.is_nil((io.open(path .. "-lock")))
+    end
+    assert.equal("world_closed", (labs.code_of(world.run, world, 1)))
+    assert.equal("world_closed", (labs.code_of(world.crash, world, 1)))
+  end)
+
+  it("leaves nothing behind when it is collected, or the process ends", function()
+    local path = labs.run_process(([[
+      local world = require("jangada.lab").new{nodes = 1, protocol = %q}
+      world:run(100)
+      io.write(world.disk:path("n1"))]]):format(ping))
+    assert.matches("n1.db$", path)
+    assert.is_nil((io.open(path)))
+    assert.is_nil((io.open(path:match("^(.*)/"))))
+  end)
+
+  it("leaves the stores in a directory that it is given, and never opens those of another run", function()
+    local directory = os.tmpname()
+    os.remove(directory)
+    local config = {nodes = 1, protocol = ping, directory = directory .. "/it's here"}
+    local world = lab.new(config)
+    world:run(200)
+    world:close()
+    local db = assert(store.open(config.directory .. "/n1.db"))
+    db:close()
+    assert.equal("directory_invalid", (labs.code_of(lab.new, config)))
+    os.execute(("rm -r '%s'"):format(directory))
+    config.directory = "/proc/nowhere"
+    assert.equal("directory_invalid", (labs.code_of(lab.new, config)))
+  end)
+
+  it("knows its options, and their types", function()
+    for _, options in ipairs{{nodes = 0}, {nodes = 65}, {nodes = "3"}, {seed = 1.5}, {clients = 5},
+      {durability = "maybe"}, {observe = 1}, {network = {loss = 2}}, {faults = {5}}} do
+      options.protocol = ping
+      assert.equal("option_invalid", (labs.code_of(lab.new, options)))
+    end
+    assert.equal("option_unknown", (labs.code_of(lab.new, {protocol = ping, node = 3})))
+    assert.equal("not_plain", (labs.code_of(lab.new, {protocol = ping, options = {fn = print}})))
+  end)
+
+  it("answers a request, or nil in time", function()
+    local world <close> = world_of([[
+      node:on("echo", function(message) node:reply(message, {type = "echo_ok", x = message.body.x}) end)
+      node:on("mute", function() end)
+    ]], {nodes = 2})
+    local reply = world:request("n2", {type = "echo", x = {1, 2}})
+    assert.equal("echo_ok", reply.type)
+    assert.same({1, 2}, reply.x)
+    local before = world.time_us
+    assert.is_nil(world:request(1, {type = "mute"}, 70))
+    assert.is_true(math.abs(world.time_us - before - 70000) <= 1)
+    assert.equal("unknown_node", (labs.code_of(world.request, world, 9, {type = "echo"})))
+    assert.equal("not_plain", (labs.code_of(world.request, world, 1, {type = "echo", x = print})))
+    assert.equal("body_invalid", (labs.code_of(world.request, world, 1, {})))
+  end)
+
+  it("runs its clients, which have names, time-outs and handlers", function()
+    local told = {}
+    local world <close> = world_of([[
+      node:on("ask", function(message)
+        node:send(message.src, {type = "news"})
+        node:reply(message, {type = "ask_ok"})
+      end)
+      node:on("mute", function() end)
+    ]], {clients = {
+      function(client)
+        client:on("news", function(message) told[#told + 1] = client.id .. " news " .. message.src end)
+        client:request("n1", {type = "ask"}, 100, function(body) told[#told + 1] = body.type end)
+      end,
+      {start = function(_, client)
+        client:request("n1", {type = "mute"}, 100, function(body)
+          told[#told + 1] = client.id .. tostring(body) .. client.world.time_us
+        end)
+      end},
+    }, network = {delay_ms = {1, 1}}})
+    world:run(500)
+    assert.same({"c1 news n1", "ask_ok", "c2nil100000"}, told)
+    assert.equal("option_invalid", (labs.code_of(world.client, world, "n1")))
+  end)
+
+  it("tells an observer what happens", function()
+    local rows = {}
+    local world <close> = lab.new{seed = 1, nodes = 2, protocol = ping, network = {loss = 0.3},
+      observe = function(row)
+        assert.equal("integer", math.type(row.time_us))
+        rows[row.kind] = (rows[row.kind] or 0) + 1
+      end}
+    world:run(200)
+    world:crash(1)
+    world:run(50)
+    world:restart(1)
+    world:partition{{1}}
+    world:heal()
+    world:pause(2)
+    world:resume(2)
+    for _, kind in ipairs{"boot", "send", "deliver", "timer", "state", "crash", "drop", "partition",
+      "heal", "pause", "resume"} do
+      assert.is_not_nil(rows[kind], kind)
+    end
+  end)
+
+  it("reports", function()
+    local world <close> = lab.new{seed = 9, nodes = 2, protocol = ping}
+    world:run(100)
+    local report = world:report()
+    assert.equal(9, report.seed)
+    assert.is_nil(report.verdict)
+    assert.equal(100.0, report.time_ms)
+    assert.equal(world:hash(), report.hash)
+    assert.equal(report.sent, report.delivered + report.lost + world.heap.size - 2) -- two timers wait
+    assert.equal(world.events, report.delivered + report.timers)
+    assert.same({"n1", "n2"}, {report.nodes[1].id, report.nodes[2].id})
+    assert.same(world.nodes[1].state, report.nodes[1].state)
+  end)
+
+  it("has a verdict that says what, when and where", function()
+    local world <close> = world_of("node:after(1.5, function() error('boom', 0) end)")
+    assert.equal("handler_error at 1.500 ms on n1: boom", tostring(world:run(10)))
+  end)
+end)

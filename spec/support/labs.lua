@@ -1,0 +1,58 @@
+-- What the specs of node and lab share: worlds of protocols given as text, errors by their code.
+
+local errors = require "jangada.errors"
+local lab = require "jangada.lab"
+
+local M = {}
+
+---A world of a protocol whose body is given as text, with `node` and `options` in scope.
+---@param body string
+---@param options? table further options of lab.new; one node unless it says more
+---@return table world
+function M.world(body, options)
+  local config = {nodes = 1, invariants = {}}
+  for name, value in pairs(options or {}) do config[name] = value end
+  config.protocol = {name = "toy", source = "return function(node, options) " .. body .. "\nend"}
+  return lab.new(config)
+end
+
+---The code of the error object that fn raises.
+---@param fn function
+---@return string|nil code
+---@return string message
+function M.code_of(fn, ...)
+  local ok, failure = pcall(fn, ...)
+  assert(not ok, "nothing was raised")
+  assert(errors.is(failure), tostring(failure))
+  return failure.code, failure.message
+end
+
+---What a node's bucket holds on its disk now.
+---@param world table
+---@param which integer|string
+---@param bucket string
+---@param key string
+---@return string|nil
+function M.stored(world, which, bucket, key)
+  return world:node(which).db:view(function(tx)
+    local b = tx:bucket(bucket)
+    return b and b:get(key)
+  end)
+end
+
+---Runs Lua in a second process and returns what it prints.
+---@param text string
+---@return string
+function M.run_process(text)
+  local path = os.tmpname()
+  local file <close> = assert(io.open(path, "w"))
+  file:write(("package.path = %q\npackage.cpath = %q\n"):format(package.path, package.cpath), text)
+  file:close()
+  local pipe = assert(io.popen("lua5.4 " .. path .. " 2>&1"))
+  local output = pipe:read("a")
+  pipe:close()
+  os.remove(path)
+  return output
+end
+
+return M
