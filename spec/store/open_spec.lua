@@ -1,0 +1,254 @@
+local fresh = require "spec.support.fresh"
+local store = require "jangada.store"
+
+local function exists(path)
+  local f <close> = io.open(path, "rb")
+  return f ~= nil
+end
+
+local function bytes(path)
+  local f <close> = assert(io.open(path, "rb"))
+  return f:read("a")
+end
+
+local function write_file(path, content)
+  local f <close> = assert(io.open(path, "wb"))
+  f:write(content)
+end
+
+-- store.open must refuse, and leave nothing open.
+local function refuses(code, path, options)
+  local db, message, got = store.open(path, options)
+  assert.is_nil(db)
+  assert.equal(code, got, message)
+  assert.is_string(message)
+  return message
+end
+
+-- A process that opens `path`, says "open", and holds it until its input ends.
+local holder = [[
+  local path, option, seconds = ...
+  local options = { lock_timeout_ms = 0 }
+  if option ~= "" then options[option] = true end
+  local store = require "jangada.store"
+  local db <close> = assert(store.open(path, options))
+  io.write("open\n"):flush()
+  os.execute("exec sleep " .. seconds)
+]]
+
+local function hold(path, option, seconds)
+  local pipe = fresh.start(holder, path, option or "", seconds or 0.3)
+  assert.equal("open", pipe:read("l"))
+  return pipe
+end
+
+describe("store.open", function()
+  after_each(fresh.clean)
+
+  it("makes a missing file, with the mode asked for and 0600 by default (Bolt 1)", function()
+    for mode, text in pairs{ [false] = "600", [416] = "640", [292] = "444" } do -- 0640, 0444
+      local _, path = fresh.open(nil, { mode = mode or nil })
+      local pipe <close> = io.popen("stat -c %a '" .. path .. "'")
+      assert.equal(text, pipe:read("l"))
+    end
+  end)
+
+  it("leaves no other file than its own and LMDB's lock (Bolt 1)", function()
+    local db, path = fresh.open()
+    db:close()
+    local pipe <close> = io.popen("ls -A '" .. fresh.directory .. "'")
+    local name = path:match("[^/]+$")
+    assert.equal(name .. "\n" .. name .. "-lock\n", pipe:read("a"))
+  end)
+
+  it("refuses an empty path, and one with a NUL (Bolt 1)", function()
+    assert.error_matches(function() store.open("") end, "empty")
+    assert.error_matches(function() store.open("a\0b") end, "NUL")
+    assert.error_matches(function() store.open() end, "string expected")
+    assert.error_matches(function() store.open(12) end, "string expected")
+  end)
+
+  it("gives nil, a message with the path and not_found for a missing directory (Bolt 1)", function()
+    local path = fresh.directory .. "/none/x.db"
+    assert.matches(path, refuses("not_found", path), 1, true)
+    refuses("not_found", path, { read_only = true })
+    write_file(fresh.directory .. "/file", "")
+    refuses("not_found", fresh.directory .. "/file/x.db")
+  end)
+
+  it("gives not_found for a missing file read_only, and makes nothing (Bolt 2)", function()
+    local path = fresh.path()
+    assert.matches(path, refuses("not_found", path, { read_only = true }), 1, true)
+    assert.is_false(exists(path))
+    assert.is_false(exists(path .. "-lock"))
+  end)
+
+  it("refuses a file of something else, and leaves it as it is (Bolt 3)", function()
+    local path = fresh.path()
+    local cases = { "", "x", ("x"):rep(4096), ("x"):rep(100000), ("\0"):rep(16384) }
+    for _, content in ipairs(cases) do
+      write_file(path, content)
+      refuses("invalid_file", path)
+      refuses("invalid_file", path, { read_only = true })
+      assert.equal(content, bytes(path))
+    end
+  end)
+
+  it("refuses what is no regular file (Bolt 3)", function()
+    local fifo = fresh.path()
+    os.execute("mkfifo '" .. fifo .. "'")
+    refuses("invalid_file", fifo)
+    refuses("invalid_file", "/dev/null")
+    refuses("invalid_file", fresh.directory)
+    refuses("invalid_file", fresh.directory, { read_only = true })
+  end)
+
+  it("refuses another format version (Bolt 3)", function()
+    local db, path = fresh.open()
+    db:close()
+    local whole = bytes(path)
+    -- the version follows the magic, 20 bytes into each of the two meta pages
+    local page = string.unpack("<I4", whole, 41)
+    local function versioned(at)
+      return whole:sub(1, at + 20) .. "\9" .. whole:sub(at + 22)
+    end
+    write_file(path, versioned(0))
+    refuses("version_mismatch", path)
+    write_file(path, versioned(page))
+    refuses("version_mismatch", path)
+  end)
+
+  it("gives in_use when another process holds the file, after lock_timeout_ms (Bolt 4)", function()
+    local db, path = fresh.open()
+    db:close()
+    local pipe <close> = hold(path, nil, 1)
+    for _, timeout_ms in ipairs{ 0, 150 } do
+      local before = io.popen("date +%s%3N"):read("n")
+      refuses("in_use", path, { lock_timeout_ms = timeout_ms })
+      local elapsed = io.popen("date +%s%3N"):read("n") - before
+      assert.is_true(elapsed >= timeout_ms, "refused early")
+      assert.is_true(elapsed < timeout_ms + 500, "refused late")
+    end
+    refuses("in_use", path, { lock_timeout_ms = 0, read_only = true })
+  end)
+
+  it("waits for the file and gets it when the other process is done (Bolt 4)", function()
+    local db, path = fresh.open()
+    db:close()
+    local pipe <close> = hold(path)
+    fresh.open(path, { lock_timeout_ms = 10000 })
+  end)
+
+  it("lets several processes in that only read, and no writer beside them (Bolt 5)", function()
+    local db, path = fresh.open()
+    db:close()
+    local one <close> = hold(path, "read_only")
+    local two <close> = hold(path, "read_only")
+    local mine <close> = assert(store.open(path, { read_only = true, lock_timeout_ms = 0 }))
+    assert.is_true(mine:is_read_only())
+    mine:close()
+    refuses("in_use", path, { lock_timeout_ms = 0 })
+  end)
+
+  it("changes neither size nor data when a file is opened again (Bolt 6)", function()
+    local db, path = fresh.open()
+    db:update(function(tx) tx:create_bucket("b"):put("k", ("v"):rep(10000)) end)
+    db:close()
+    local before = bytes(path)
+    for _ = 1, 3 do
+      db = fresh.open(path)
+      db:view(function(tx) assert.equal(("v"):rep(10000), tx:bucket("b"):get("k")) end)
+      db:close()
+    end
+    assert.equal(before, bytes(path))
+  end)
+
+  it("opens a file that is larger than size_max already (Bolt 12)", function()
+    local db, path = fresh.open()
+    db:update(function(tx) tx:create_bucket("b"):put("k", ("v"):rep(4 << 20)) end)
+    db:close()
+    db = fresh.open(path, { size_max = 1 << 20 })
+    db:view(function(tx) assert.equal(4 << 20, #tx:bucket("b"):get("k")) end)
+  end)
+
+  it("opens a file over size_max from which buckets were deleted (Bolt 12)", function()
+    local db, path = fresh.open()
+    db:update(function(tx)
+      tx:create_bucket("b"):put("k", ("v"):rep(4 << 20))
+      tx:create_bucket("empty")
+    end)
+    db:update(function(tx) tx:delete_bucket("empty") end)
+    db:close()
+    db = fresh.open(path, { size_max = 1 << 20 })
+    db:view(function(tx)
+      assert.equal(4 << 20, #tx:bucket("b"):get("k"))
+      assert.is_nil(tx:bucket("empty"))
+    end)
+  end)
+
+  it("takes every size_max that it accepts (Bolt 11)", function()
+    for _, size_max in ipairs{ 1 << 16, 1 << 18, 1 << 20, 1 << 46 } do
+      local db = fresh.open(nil, { size_max = size_max })
+      db:update(function(tx) tx:create_bucket("b"):put("k", "v") end)
+    end
+  end)
+
+  it("names an unknown option, and one of a wrong type or range", function()
+    local path = fresh.path()
+    local cases = {
+      { { durabilty = "none" }, "unknown option 'durabilty'" },
+      { { "read_only" }, "option name expected, got a number" },
+      { { durability = "maybe" }, "option 'durability' cannot be 'maybe'" },
+      { { durability = true }, "option 'durability' must be a string, not a boolean" },
+      { { read_only = 1 }, "option 'read_only' must be a boolean, not a number" },
+      { { size_max = "1" }, "option 'size_max' must be a number, not a string" },
+      { { size_max = 1.5 }, "option 'size_max' must be an integer" },
+      { { size_max = -1 }, "option 'size_max' must be an integer from" },
+      { { lock_timeout_ms = -1 }, "option 'lock_timeout_ms' must be an integer from 0" },
+      { { readers_max = 0 }, "option 'readers_max' must be an integer from 1" },
+      { { trees_max = 0 }, "option 'trees_max' must be an integer from 1" },
+      { { mode = 512 }, "option 'mode' must be an integer from 0" },
+    }
+    for _, case in ipairs(cases) do
+      local ok, message = pcall(store.open, path, case[1])
+      assert.is_false(ok)
+      assert.matches(case[2], message, 1, true)
+    end
+    assert.is_false(exists(path))
+  end)
+
+  it("reads options without running code of theirs", function()
+    local trap = setmetatable({}, { __index = function() error("run") end })
+    assert(store.open(fresh.path(), trap)):close()
+  end)
+
+  it("opens a file that has more trees than trees_max", function()
+    local db, path = fresh.open(nil, { trees_max = 40 })
+    db:update(function(tx)
+      for i = 1, 40 do tx:create_bucket("b" .. i):put("k", "v" .. i) end
+    end)
+    db:close()
+    db = fresh.open(path, { trees_max = 1 })
+    db:update(function(tx)
+      for i = 1, 40 do assert.equal("v" .. i, tx:bucket("b" .. i):get("k")) end
+    end)
+  end)
+
+  it("finds nothing left of deleted trees", function()
+    local db, path = fresh.open()
+    db:update(function(tx)
+      for i = 1, 20 do tx:create_bucket("b" .. i):put("k", "v") end
+    end)
+    db:update(function(tx)
+      for i = 1, 19 do tx:delete_bucket("b" .. i) end
+    end)
+    db:close()
+    fresh.open(path):close()
+    local pipe <close> = io.popen("mdb_stat -a -n '" .. path .. "' | grep -c '^Status of b'")
+    if io.popen("command -v mdb_stat"):read("a") ~= "" then
+      assert.equal("1", pipe:read("l"))
+    end
+    db = fresh.open(path)
+    db:view(function(tx) assert.same({ "b20" }, fresh.keys(tx:buckets())) end)
+  end)
+end)

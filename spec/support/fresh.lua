@@ -1,0 +1,119 @@
+-- Fresh files for the store's specs: paths in a private directory, opened stores that close by
+-- themselves, and a check that no other DB was left open. Use: `after_each(fresh.clean)`.
+local errors = require "jangada.errors"
+local store = require "jangada.store"
+
+local fresh = {}
+
+local function run(command)
+  local pipe <close> = assert(io.popen(command))
+  local output = pipe:read("a")
+  return output, pipe:close()
+end
+
+local in_memory = os.rename("/dev/shm", "/dev/shm") and "TMPDIR=/dev/shm " or ""
+local directory = run(in_memory .. "mktemp -d -t jangada.XXXXXX"):gsub("\n", "")
+fresh.directory = directory
+fresh.owner = setmetatable({}, { -- lives as long as this module, and takes the directory along
+  __gc = function() os.execute("rm -rf '" .. directory .. "'") end,
+})
+
+local paths = 0
+local mine = {} -- opened by fresh.open
+local all = setmetatable({}, { __mode = "v" }) -- opened by whomever: collected ones drop out
+
+local plain_open = store.open
+function store.open(...)
+  local db, message, code = plain_open(...)
+  all[#all + 1] = db
+  return db, message, code
+end
+
+--- A path in the private directory that was not used before.
+function fresh.path()
+  paths = paths + 1
+  return ("%s/%d.db"):format(directory, paths)
+end
+
+--- Opens a store, unflushed unless `options` say otherwise; `clean` closes it.
+---@param path? string default: a fresh one
+---@param options? table of store.open
+---@return jangada.DB db
+---@return string path
+function fresh.open(path, options)
+  path = path or fresh.path()
+  local o = { durability = "none" }
+  for name, value in pairs(options or {}) do o[name] = value end
+  local db = assert(store.open(path, o))
+  mine[#mine + 1] = db
+  return db, path
+end
+
+--- Closes what `open` opened, removes all files, and fails if another DB is open still.
+function fresh.clean()
+  for i = #mine, 1, -1 do
+    mine[i]:close{ force = true }
+    mine[i] = nil
+  end
+  collectgarbage()
+  local left = 0
+  for i, db in pairs(all) do
+    if db:path() ~= "" then
+      left = left + 1
+      db:close{ force = true }
+    end
+    all[i] = nil
+  end
+  os.execute("rm -rf '" .. directory .. "'/*")
+  assert(left == 0, left .. " DB left open")
+end
+
+--- Starts a Lua script in a process of its own, with this one's paths.
+---@param script string Lua source; its arguments are `...`
+---@return file* pipe reads what it prints
+function fresh.start(script, ...)
+  local file = fresh.path() .. ".lua"
+  local f <close> = assert(io.open(file, "w"))
+  f:write(script)
+  f:close()
+  local arguments = table.pack(...)
+  for i = 1, arguments.n do arguments[i] = ("'%s'"):format(arguments[i]) end
+  return assert(io.popen(("LUA_PATH='%s' LUA_CPATH='%s' exec lua5.4 '%s' %s 2>&1"):format(
+    package.path, package.cpath, file, table.concat(arguments, " "))))
+end
+
+--- Runs a script to its end.
+---@return string output
+---@return integer status exit status; 128 and the signal's number when it died of one
+function fresh.run(script, ...)
+  local pipe = fresh.start(script, ...)
+  local output = pipe:read("a")
+  local _, kind, status = pipe:close()
+  return output, kind == "signal" and 128 + status or status
+end
+
+--- Calls fn(...), which must raise an error object of that code; returns its message.
+function fresh.raises(code, fn, ...)
+  local ok, failure = pcall(fn, ...)
+  if ok then error(("expected %s, but nothing was raised"):format(code), 2) end
+  if not errors.is(failure, code) then
+    error(("expected %s, got: %s"):format(code, tostring(failure)), 2)
+  end
+  return failure.message
+end
+
+--- Gathers what an iterator gives: {{key, value}, ...}; a nested bucket's value is false.
+function fresh.gather(...)
+  local items = {}
+  for key, value in ... do items[#items + 1] = { key, value or false } end
+  return items
+end
+
+--- Only the keys.
+function fresh.keys(...)
+  local keys = {}
+  for key in ... do keys[#keys + 1] = key end
+  return keys
+end
+
+return fresh
