@@ -202,17 +202,29 @@ end
 ---@param fields table any of: term (integer), vote (string), commit (integer), entries (array of
 ---  {term=, type=, data=}), first (the index of the first of them, default last + 1)
 function Log:save(fields)
-  rules.check_fields(fields)
+  rules.check_names(fields)
+  self:save_fields(fields.term, fields.vote, fields.commit, fields.entries, fields.first)
+end
+
+--- Does what `save` does, with the fields in order and no table for them: for protocols, which save
+--- in most of their turns.
+---@param new_term? integer
+---@param new_vote? string
+---@param new_commit? integer
+---@param entries? table[]
+---@param new_first? integer
+function Log:save_fields(new_term, new_vote, new_commit, entries, new_first)
+  rules.check_types(new_vote, entries, new_first)
   local now = self.now or known(self)
-  local term, vote = rules.hard_state(now, fields)
-  local entries, first, last = fields.entries, nil, now.last
+  local term, vote = rules.hard_state(now, new_term, new_vote)
+  local first, last = nil, now.last
   if entries then
-    first = rules.first_index(now, fields)
+    first = rules.first_index(now, new_first)
     last = first + #entries - 1
     rules.check_entries(entries, first, self:term(first - 1) or 0, term)
     if last == now.last and #entries == 0 then entries = nil end
   end
-  local commit = rules.commit_index(now, fields, last)
+  local commit = rules.commit_index(now, new_commit, last)
   if not entries and term == now.term and vote == now.vote and commit == now.commit then return end
   local tx = self.db:write_tx()
   if tx then

@@ -175,7 +175,7 @@ describe("section 8:", function()
     cluster:advance(1, 50)
     cluster:settle()
     for i = 1, 3 do cluster:boot(i) end
-    assert.equal(5, cluster:state(1).applied)
+    assert.equal(5, cluster:state(1).commit)
     assert.is_true(cluster:elect(1))
     assert.same({ true, "1", true, "2" }, ask(cluster, 1,
       submit(1, kv.put("x", "1"), kv.get("x"), kv.put("x", "2"), kv.get("x"))).results)

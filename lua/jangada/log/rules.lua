@@ -20,9 +20,9 @@ local function check_integer(name, value, min)
   end
 end
 
---- The shape of the fields, whatever the log holds.
+--- A misspelt field would be lost in silence.
 ---@param fields table
-function rules.check_fields(fields)
+function rules.check_names(fields)
   if type(fields) ~= "table" then
     raise("log_bad_field", "save takes a table of fields, not %s", tostring(fields))
   end
@@ -31,43 +31,48 @@ function rules.check_fields(fields)
       raise("log_bad_field", "save has no field %q", tostring(name))
     end
   end
-  local vote = fields.vote
+end
+
+--- What fields must be, whatever the log holds.
+---@param vote any
+---@param entries any
+---@param first any
+function rules.check_types(vote, entries, first)
   if vote ~= nil and (type(vote) ~= "string" or vote == "" or #vote > rules.VOTE_MAX) then
     raise("log_bad_field", "save: vote must be a string of 1 to %d bytes, not %s",
       rules.VOTE_MAX, tostring(vote))
   end
-  if fields.entries ~= nil and type(fields.entries) ~= "table" then
-    raise("log_bad_field", "save: entries must be an array, not %s", tostring(fields.entries))
+  if entries ~= nil and type(entries) ~= "table" then
+    raise("log_bad_field", "save: entries must be an array, not %s", tostring(entries))
   end
-  if fields.first ~= nil and fields.entries == nil then
+  if first ~= nil and entries == nil then
     raise("log_bad_field", "save: first says where entries begin, and there are no entries")
   end
 end
 
 --- 5.1: the current term of a server never falls; a higher one begins without a vote.
 ---@param now jangada.log.Now what the log holds
----@param fields table
+---@param term integer|nil
+---@param vote string|nil
 ---@return integer term
 ---@return string|nil vote
-function rules.hard_state(now, fields)
-  local term = fields.term
+function rules.hard_state(now, term, vote)
   if term == nil or term == now.term then
-    return now.term, fields.vote or now.vote
+    return now.term, vote or now.vote
   end
   check_integer("term", term, 0)
   if term < now.term then
     raise("log_term_fell", "save: term %d is below the stored term %d", term, now.term)
   end
-  return term, fields.vote
+  return term, vote
 end
 
 --- 5.3: entries follow each other without a gap, replace whatever stood from the first of them on,
 --- and never touch a committed one.
 ---@param now jangada.log.Now
----@param fields table
+---@param first integer|nil
 ---@return integer first where the entries begin
-function rules.first_index(now, fields)
-  local first = fields.first
+function rules.first_index(now, first)
   if first == nil then return now.last + 1 end
   check_integer("first", first, 1)
   if first > now.last + 1 then
@@ -120,11 +125,10 @@ end
 
 --- 5.3: what is committed stays committed, and only what is there can be.
 ---@param now jangada.log.Now
----@param fields table
+---@param commit integer|nil
 ---@param last integer the last index once this save is done
 ---@return integer commit
-function rules.commit_index(now, fields, last)
-  local commit = fields.commit
+function rules.commit_index(now, commit, last)
   if commit == nil or commit == now.commit then return now.commit end
   check_integer("commit", commit, 0)
   if commit < now.commit then

@@ -63,7 +63,7 @@ end
 function clients.refuse_waiting(raft)
   local waiting = raft.waiting
   raft.waiting = {}
-  for index = raft.state.applied + 1, raft.log:last_index() do
+  for index = raft.applied + 1, raft.log:last_index() do
     for _, message in ipairs(waiting[index] or {}) do
       clients.refuse(raft, message, 13, "deposed before the commands were committed")
     end

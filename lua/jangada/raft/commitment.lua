@@ -31,8 +31,8 @@ function commitment.apply(raft)
   local state, node, log = raft.state, raft.node, raft.log
   local known_sessions, rules, machine = raft.sessions, raft.rules, raft.machine
   local is_leader = state.role == "leader"
-  while state.applied < state.commit do
-    local index = state.applied
+  while raft.applied < state.commit do
+    local index = raft.applied
     local entries = log:entries(index + 1, state.commit, APPLY_BYTES)
     if #entries == 0 then return end -- committed elsewhere, not here yet: no correct rule does this
     for i = 1, #entries do
@@ -41,7 +41,7 @@ function commitment.apply(raft)
       if entry.type == command.COMMAND then
         sessions.apply(known_sessions, rules, machine, entry.data)
       end
-      state.applied = index
+      raft.applied = index
       node:committed(index, entry.term, entry.data)
       if is_leader then clients.answer_waiting(raft, index) end
     end

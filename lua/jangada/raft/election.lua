@@ -17,7 +17,7 @@ local function become_leader(raft)
     raft.next[peer], raft.match[peer] = state.last + 1, 0
     raft.awaited[peer], raft.heard_ms[peer] = 0, now_ms
   end
-  sessions.read_log(raft.sessions, raft.log, state.applied)
+  sessions.read_log(raft.sessions, raft.log, raft.applied)
   raft.heartbeat = raft.node:every(raft.options.heartbeat_ms, raft.on_heartbeat)
   replication.append(raft, { raft.rules.first_entry_of_leader(state.term) })
 end
@@ -37,11 +37,10 @@ function election.stand(raft)
   node:trace("election", { term = state.term })
   if count_votes(raft) then return become_leader(raft) end -- alone: saves the term with its entry
   server.persist(raft)
-  local body = {
+  node:broadcast{
     type = "request_vote", term = state.term,
     last_index = state.last, last_term = raft.log:last_term(),
   }
-  for _, peer in ipairs(raft.peers) do node:send(peer, body) end
 end
 
 --- Figure 2, RequestVote RPC: {type = "request_vote", term, last_index, last_term} from a

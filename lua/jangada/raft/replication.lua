@@ -34,18 +34,35 @@ local function send_next(raft, peer)
   raft.node:send(peer, append_entries(raft, next, entries))
 end
 
---- 5.3: sends the entries that come next to every peer that owes no answer. Peers that are equally
---- far get the same message, so the log is read once.
-local function send_next_to_all(raft)
-  local body, body_next
+--- The next index to send, if it is the same for all peers; else nil. Then one message serves all,
+--- read, made and copied once.
+local function common_next(raft)
+  local nexts, common = raft.next, nil
   for _, peer in ipairs(raft.peers) do
-    if raft.awaited[peer] == 0 then
-      local next = raft.next[peer]
-      if next ~= body_next then
-        body, body_next = append_entries(raft, next, entries_from(raft, next)), next
-      end
-      raft.awaited[peer] = next + #body.entries - 1
-      raft.node:send(peer, body)
+    local next = nexts[peer]
+    if common and next ~= common then return nil end
+    common = next
+  end
+  return common
+end
+
+local function is_awaited(raft)
+  for _, peer in ipairs(raft.peers) do
+    if raft.awaited[peer] ~= 0 then return true end
+  end
+  return false
+end
+
+--- 5.3: sends the entries that come next to every peer that owes no answer.
+local function send_next_to_all(raft)
+  local next = common_next(raft)
+  if next and not is_awaited(raft) then
+    local entries = entries_from(raft, next)
+    for _, peer in ipairs(raft.peers) do raft.awaited[peer] = next + #entries - 1 end
+    raft.node:broadcast(append_entries(raft, next, entries))
+  else
+    for _, peer in ipairs(raft.peers) do
+      if raft.awaited[peer] == 0 then send_next(raft, peer) end
     end
   end
 end
@@ -54,13 +71,13 @@ end
 ---@param raft jangada.Raft a leader
 function replication.heartbeat(raft)
   server.persist_commit(raft)
-  local body, body_next
-  for _, peer in ipairs(raft.peers) do
-    local next = raft.next[peer]
-    if next ~= body_next then
-      body, body_next = append_entries(raft, next, {}), next
+  local next = common_next(raft)
+  if next then
+    raft.node:broadcast(append_entries(raft, next, {}))
+  else
+    for _, peer in ipairs(raft.peers) do
+      raft.node:send(peer, append_entries(raft, raft.next[peer], {}))
     end
-    raft.node:send(peer, body)
   end
 end
 

@@ -1,7 +1,7 @@
 --- One Raft server: the state of Figure 2, how it is saved, and how a server becomes a follower.
 --
 -- The scalars of Figure 2 live in `raft.state`, which is the node's `state`, so that whoever
--- watches the node sees them: role, term, vote, leader, commit, applied, last. Term and vote may
+-- watches the node sees them: role, term, vote, leader, commit, last. Term and vote may
 -- run ahead of the log while a message is handled; `persist` writes them, with the entries if
 -- there are any, in one save, and no message leaves the node before that is durable.
 
@@ -18,7 +18,8 @@ local server = {}
 ---@field log jangada.Log
 ---@field machine table the state machine
 ---@field sessions jangada.raft.Sessions
----@field state table role, term, vote, leader, commit, applied, last
+---@field state table role, term, vote, leader, commit, last
+---@field applied integer the index of the last entry applied
 ---@field members string[] all servers, this one included, sorted
 ---@field peers string[] the others, sorted
 ---@field granted table<string, boolean> who voted for this candidate
@@ -54,12 +55,11 @@ function server.new(node, options, rules, machine)
     vote = vote,
     leader = nil, -- nobody known yet
     commit = rules.commit_at_boot(log),
-    applied = 0,
     last = log:last_index(),
   }
   return {
     node = node, rules = rules, options = options, log = log, machine = machine,
-    sessions = sessions.new(), state = node.state, members = members, peers = peers,
+    sessions = sessions.new(), state = node.state, applied = 0, members = members, peers = peers,
     granted = {}, next = {}, match = {}, awaited = {}, heard_ms = {}, waiting = {},
     contact_ms = node:now(), timeout_ms = 0, heartbeat = nil,
   }
@@ -73,14 +73,13 @@ end
 function server.persist(raft, entries, first)
   local state, log = raft.state, raft.log
   if entries then
-    log:save{ term = state.term, vote = state.vote, entries = entries, first = first,
-      commit = state.commit }
+    log:save_fields(state.term, state.vote, state.commit, entries, first)
     state.last = log:last_index()
     return
   end
   local term, vote = log:hard_state()
   if term ~= state.term or vote ~= state.vote then
-    log:save{ term = state.term, vote = state.vote }
+    log:save_fields(state.term, state.vote)
   end
 end
 

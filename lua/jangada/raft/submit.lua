@@ -60,7 +60,7 @@ function submit.on_submit(raft, message)
   local entries = new_entries(raft, body, known)
   if #entries == 0 then
     raft.node:reached("duplicate_submit")
-    if known_index <= state.applied then return clients.answer(raft, message) end
+    if known_index <= raft.applied then return clients.answer(raft, message) end
     return clients.wait(raft, message, known_index)
   end
   local last = state.last + #entries
