@@ -138,6 +138,7 @@ static int bucket_get(lua_State *L) {
     lua_pushnil(L);
     return 1;
   }
+  b->tx->counts.gets++;
   int rc = mdb_get(b->tx->txn, b->dbi, &key.val, &value);
   if (rc == MDB_NOTFOUND)
     lua_pushnil(L);
@@ -157,6 +158,7 @@ static int bucket_put(lua_State *L) {
   check_value(L, 3, "put", &value);
   check_no_child(L, b, &key.val, "put");
   b->tx->writes++;
+  b->tx->counts.puts++;
   int rc = put_value(b, &key.val, &value, 0);
   if (rc != 0) jg_raise_rc(L, rc, "put");
   return 0;
@@ -169,6 +171,7 @@ static int bucket_delete(lua_State *L) {
   jg_check_key(L, 2, b, "delete", &key);
   check_no_child(L, b, &key.val, "delete");
   b->tx->writes++;
+  b->tx->counts.deletes++;
   int rc = mdb_del(b->tx->txn, b->dbi, &key.val, NULL);
   if (rc != 0 && rc != MDB_NOTFOUND) jg_raise_rc(L, rc, "delete");
   lua_pushboolean(L, rc == 0);
@@ -251,6 +254,7 @@ static int bucket_append(lua_State *L) {
     if (rc != 0) jg_raise_rc(L, rc, "append");
     lua_pop(L, 1);
   }
+  b->tx->counts.appended += (uint64_t)n;
   lua_pushinteger(L, n);
   return 1;
 }
@@ -306,6 +310,7 @@ static int bucket_delete_range(lua_State *L) {
   if (rc == 0)
     rc = walk_range(b, has_from ? &from : NULL, has_to ? &to : NULL, true, &has_child, &count);
   if (rc != 0) jg_raise_rc(L, rc, "delete_range");
+  b->tx->counts.deletes += (uint64_t)count;
   lua_pushinteger(L, count);
   return 1;
 }

@@ -51,7 +51,7 @@ jg_bucket *jg_check_bucket(lua_State *L, int idx) {
 }
 
 /* The name of a bucket, at index 2. */
-static const char *check_name(lua_State *L, const char *what, size_t *size) {
+const char *jg_check_name(lua_State *L, const char *what, size_t *size) {
   luaL_checktype(L, 2, LUA_TSTRING);
   const char *name = lua_tolstring(L, 2, size);
   if (*size == 0) jg_raise(L, "bucket_name_required", "%s: the name is empty", what);
@@ -176,7 +176,7 @@ static int raise_create(lua_State *L, jg_tx *tx, int rc, const char *what) {
 static void read_create_options(lua_State *L, bool top, jg_record *record, bool *asks_integer) {
   static const char *const known[] = {"keys", "tree", NULL};
   static const char *const keys[] = {"string", "integer", NULL};
-  jg_check_options(L, 3, known);
+  jg_options_known(L, 3, known);
   *asks_integer = jg_option_choice(L, 3, "keys", keys) == 1;
   *record = (jg_record){.kind = jg_option_boolean(L, 3, "tree", top) ? 'T' : 'P',
                         .flags = *asks_integer ? JG_INTEGER_KEYS : 0};
@@ -188,7 +188,7 @@ int jg_bucket_create(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up, boo
   jg_found found, made = {.kind = JG_IS_BUCKET};
   bool asks_integer;
   lua_settop(L, 3);
-  const char *name = check_name(L, what, &size);
+  const char *name = jg_check_name(L, what, &size);
   read_create_options(L, up == NULL, &made.record, &asks_integer);
   jg_bucket *b = push_open(L, parent_idx);
   if (b == NULL) b = push_new(L, parent_idx);
@@ -216,13 +216,43 @@ int jg_bucket_create(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up, boo
   return 1;
 }
 
+/* ---- a moved bucket's handle ------------------------------------------------------------------------ */
+
+/* Pushes the open Bucket of the name at index 2 or nil, and the tables of open buckets that it
+** leaves and joins: all that a move may allocate. */
+void jg_bucket_prepare_move(lua_State *L, int parent_idx, int to_idx) {
+  if (push_open(L, parent_idx) == NULL) lua_pushnil(L);
+  push_table(L, parent_idx);
+  push_table(L, to_idx);
+}
+
+/* The bucket has moved: so does its handle. Expects the stack that jg_bucket_prepare_move left. */
+void jg_bucket_finish_move(lua_State *L, int to_idx, jg_tx *tx, jg_bucket *to,
+                           const jg_found *moved) {
+  int at = lua_gettop(L) - 2;
+  if (lua_isnil(L, at)) return;
+  jg_bucket *b = lua_touserdata(L, at);
+  b->up = to;
+  b->record = moved->record;
+  b->has_record = true;
+  jg_relink(&b->h, to != NULL ? &to->h : &tx->h);
+  lua_pushvalue(L, to_idx);
+  lua_setiuservalue(L, at, PARENT);
+  lua_pushvalue(L, 2);
+  lua_pushnil(L);
+  lua_rawset(L, at + 1);
+  lua_pushvalue(L, 2);
+  lua_pushvalue(L, at);
+  lua_rawset(L, at + 2);
+}
+
 /* ---- deleting and listing ---------------------------------------------------------------------------- */
 
 int jg_bucket_delete(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up) {
   size_t size;
   jg_found found;
   lua_settop(L, 2);
-  const char *name = check_name(L, "delete_bucket", &size);
+  const char *name = jg_check_name(L, "delete_bucket", &size);
   jg_bucket *open = push_open(L, parent_idx);
   check_parent(L, tx, up);
   jg_check_writable(L, tx, "delete_bucket");
@@ -366,5 +396,7 @@ void jg_open_bucket(lua_State *L) {
   luaL_getmetatable(L, JG_BUCKET);
   lua_getfield(L, -1, "__index");
   luaL_setfuncs(L, jg_access_methods, 0);
+  luaL_setfuncs(L, jg_move_methods, 0);
+  luaL_setfuncs(L, jg_bucket_stats_methods, 0);
   lua_pop(L, 2);
 }

@@ -236,6 +236,13 @@ static int make_tree(jg_tx *tx, bool top, const char *name, size_t size, jg_foun
   return rc;
 }
 
+/* Notes in a bucket's record that it has had buckets in it: one without is not searched for any. */
+static int expect_children(jg_bucket *b) {
+  if (b == NULL || (b->record.flags & JG_HAS_CHILDREN) != 0) return 0;
+  b->record.flags |= JG_HAS_CHILDREN;
+  return jg_write_record(b);
+}
+
 int jg_create(jg_tx *tx, jg_bucket *up, const char *name, size_t size, jg_found *made) {
   MDB_dbi root;
   int rc = jg_ensure_root(tx, &root);
@@ -248,12 +255,36 @@ int jg_create(jg_tx *tx, jg_bucket *up, const char *name, size_t size, jg_found 
     rc = make_tree(tx, up == NULL, name, size, made);
     if (rc != 0) return rc;
   }
-  if (up != NULL && (up->record.flags & JG_HAS_CHILDREN) == 0) {
-    up->record.flags |= JG_HAS_CHILDREN;
-    if ((rc = jg_write_record(up)) != 0) return rc;
-  }
   tx->writes++;
-  return write_record(tx, up, name, size, &made->record);
+  rc = expect_children(up);
+  return rc != 0 ? rc : write_record(tx, up, name, size, &made->record);
+}
+
+/* Moves the bucket that jg_find found, from one parent to another, under the same name. */
+int jg_move(jg_tx *tx, const jg_bucket *from, jg_bucket *to, const char *name, size_t size,
+            jg_found *found) {
+  MDB_dbi root;
+  jg_key key;
+  jg_record *record = &found->record;
+  int rc = jg_ensure_root(tx, &root);
+  if (rc == 0 && !found->has_record) {
+    rc = new_id(tx, root, &record->id);
+    record->kind = 'T';
+    strcpy(record->tree, name);
+  } else if (rc == 0) {
+    jg_child_key(&key, from, name, size);
+    rc = mdb_del(tx->txn, from != NULL ? from->dbi : root, &key.val, NULL);
+  }
+  if (rc == 0 && record->kind == 'T' && strcmp(record->tree, name) == 0) {
+    if (from == NULL) rc = jg_hide(tx, name, JG_MOVED);
+    if (to == NULL) rc = unhide(tx, name);
+    if (rc == MDB_NOTFOUND) rc = 0;
+  }
+  if (rc == 0) rc = expect_children(to);
+  if (rc == 0) rc = write_record(tx, to, name, size, record);
+  tx->writes++;
+  found->has_record = rc == 0;
+  return rc;
 }
 
 /* ---- listing --------------------------------------------------------------------------------------- */

@@ -46,6 +46,7 @@ jg_cursor *jg_cursor_new(lua_State *L, int bucket_idx) {
   jg_bucket *b = jg_check_bucket(L, bucket_idx); /* again: the allocation may have run finalizers */
   c->bucket = b;
   c->left = -1;
+  b->tx->counts.cursors++;
   jg_link(&c->h, &b->tx->h, jg_cursor_release);
   return c;
 }
@@ -124,6 +125,7 @@ static int open_cursor(jg_cursor *c) {
 /* Moves, and gives what is there now; MDB_NOTFOUND where the move leads past an end. */
 int jg_cursor_move(jg_cursor *c, MDB_cursor_op op, MDB_val *key, MDB_val *value) {
   bool is_step = op == MDB_NEXT || op == MDB_PREV;
+  c->bucket->tx->counts.moves++;
   if (is_step && c->position == JG_UNSET) return MDB_NOTFOUND;
   if (op == MDB_NEXT && c->position == JG_PAST) return MDB_NOTFOUND;
   if (op == MDB_PREV && c->position == JG_PAST) op = MDB_LAST;
@@ -142,6 +144,7 @@ int jg_cursor_move(jg_cursor *c, MDB_cursor_op op, MDB_val *key, MDB_val *value)
 }
 
 int jg_cursor_seek(jg_cursor *c, const MDB_val *to, MDB_val *key, MDB_val *value) {
+  c->bucket->tx->counts.moves++;
   int rc = open_cursor(c);
   if (rc == 0) rc = seek(c, to, key, value);
   if (rc == 0) rc = settle(c, key);
@@ -214,6 +217,7 @@ static int cursor_delete(lua_State *L) {
   if ((b->record.flags & JG_INTEGER_KEYS) == 0 && jg_value_read(&value, &record) == JG_RECORD)
     jg_raise(L, "incompatible", "delete: there is a bucket under that key");
   b->tx->writes++;
+  b->tx->counts.deletes++;
   rc = mdb_cursor_del(c->cur, 0);
   if (rc != 0) jg_raise_rc(L, rc, "delete");
   c->position = JG_DELETED;

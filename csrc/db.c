@@ -35,7 +35,7 @@ static const char *const open_options[] = {
 static const char *const durabilities[] = {"commit", "none", NULL};
 
 static void read_options(lua_State *L, int idx, jg_open_options *o) {
-  jg_check_options(L, idx, open_options);
+  jg_options_known(L, idx, open_options);
   o->mode = (int)jg_option_integer(L, idx, "mode", 0600, 0, 0777);
   o->read_only = jg_option_boolean(L, idx, "read_only", false);
   o->shared = jg_option_boolean(L, idx, "shared", false);
@@ -119,7 +119,7 @@ static int run(lua_State *L, bool writable) {
   if (ok && writable)
     jg_tx_commit(L, at);
   else
-    jg_tx_rollback(L, at);
+    jg_tx_rollback(L, at, !ok);
   if (!ok) lua_error(L);
   return lua_gettop(L) - at;
 }
@@ -132,6 +132,23 @@ static int db_view(lua_State *L) {
   return run(L, false);
 }
 
+/* db:batch{fn, ...}: all in one commit, and one that fails is undone alone (Bolt 87 to 90). */
+static int db_batch(lua_State *L) {
+  jg_check_db(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_Integer n = (lua_Integer)lua_rawlen(L, 2);
+  for (lua_Integer i = 1; i <= n; i++) {
+    if (lua_rawgeti(L, 2, i) != LUA_TFUNCTION)
+      luaL_argerror(L, 2, lua_pushfstring(L, "member %I is a %s, not a function", (LUAI_UACINT)i,
+                                          luaL_typename(L, -1)));
+    lua_pop(L, 1);
+  }
+  lua_pushcfunction(L, jg_tx_batch);
+  lua_insert(L, 2); /* stack: db batch functions */
+  return run(L, true);
+}
+
 static int db_begin(lua_State *L) {
   static const char *const kinds[] = {"read", "write", NULL};
   jg_check_db(L, 1);
@@ -140,19 +157,28 @@ static int db_begin(lua_State *L) {
   return 1;
 }
 
+/* Before a transaction begins: trees that other processes made are opened, and trees of deleted
+** buckets removed when they crowd out new ones. Both need that nothing is open. */
+int jg_db_refresh(jg_db *db, bool writable) {
+  if (db->h.child != NULL) return 0;
+  if (db->shared) return jg_trees_refresh(db);
+  if (!writable || db->trees.count + 4 < db->trees_max) return 0;
+  return jg_purge(db);
+}
+
 /* ---- the end ---------------------------------------------------------------------------------- */
 
 /* Closes it with all that is open in it; the open write transaction learns that it never was. */
 static void close_all(lua_State *L, jg_db *db) {
   push_writer(L, db);
   jg_close(&db->h);
-  if (!lua_isnil(L, -1)) jg_tx_handlers(L, lua_gettop(L), JG_ON_ROLLBACK, 0);
+  if (!lua_isnil(L, -1)) jg_tx_handlers(L, lua_gettop(L), JG_ON_ROLLBACK, 0, false);
 }
 
 static int db_close(lua_State *L) {
   static const char *const known[] = {"force", NULL};
   jg_db *db = luaL_checkudata(L, 1, JG_DB);
-  jg_check_options(L, 2, known);
+  jg_options_known(L, 2, known);
   bool force = jg_option_boolean(L, 2, "force", false);
   if (!db->h.open) return 0; /* Bolt: closing twice is no error */
   jg_check_process(L, db);
@@ -196,6 +222,7 @@ static int db_tostring(lua_State *L) {
 
 static const luaL_Reg methods[] = {{"update", db_update},
                                    {"view", db_view},
+                                   {"batch", db_batch},
                                    {"begin", db_begin},
                                    {"write_tx", db_write_tx},
                                    {"close", db_close},
@@ -209,4 +236,9 @@ static const luaL_Reg metamethods[] = {
 
 void jg_open_db(lua_State *L) {
   jg_class(L, JG_DB, metamethods, methods);
+  luaL_getmetatable(L, JG_DB);
+  lua_getfield(L, -1, "__index");
+  luaL_setfuncs(L, jg_db_stats_methods, 0);
+  luaL_setfuncs(L, jg_backup_methods, 0);
+  lua_pop(L, 2);
 }

@@ -48,12 +48,9 @@ static int each_next(lua_State *L) {
 
 /* The bound option, if it is there. */
 static bool read_bound(lua_State *L, const char *name, const jg_bucket *b, jg_key *key) {
-  if (lua_isnoneornil(L, 2)) return false;
+  if (!jg_has_option(L, 2, name)) return false;
   lua_pushstring(L, name);
-  if (lua_rawget(L, 2) == LUA_TNIL) {
-    lua_pop(L, 1);
-    return false;
-  }
+  lua_rawget(L, 2);
   jg_check_bound(L, lua_gettop(L), b, name, key);
   lua_pop(L, 1);
   return true;
@@ -100,19 +97,16 @@ int jg_each(lua_State *L) {
   jg_key from, to, prefix;
   jg_check_bucket(L, 1);
   lua_settop(L, 2);
-  jg_check_options(L, 2, known);
+  jg_options_known(L, 2, known);
   lua_pushcfunction(L, each_next);
   jg_cursor *c = jg_cursor_new(L, 1); /* stack: bucket options each_next cursor */
   c->reverse = jg_option_boolean(L, 2, "reverse", false);
   c->left = jg_option_integer(L, 2, "limit", -1, 0, LUA_MAXINTEGER);
   bool has_from = read_bound(L, "from", c->bucket, &from);
   bool has_to = read_bound(L, "to", c->bucket, &to);
-  bool has_prefix = false;
-  if (!lua_isnil(L, 2) && lua_getfield(L, 2, "prefix") != LUA_TNIL) {
-    if ((c->bucket->record.flags & JG_INTEGER_KEYS) != 0)
-      luaL_argerror(L, 2, "integer keys have no prefix");
-    has_prefix = read_bound(L, "prefix", c->bucket, &prefix);
-  }
+  if ((c->bucket->record.flags & JG_INTEGER_KEYS) != 0 && jg_has_option(L, 2, "prefix"))
+    luaL_argerror(L, 2, "integer keys have no prefix");
+  bool has_prefix = read_bound(L, "prefix", c->bucket, &prefix);
   lua_settop(L, 4);
   set_bounds(c, has_from ? &from : NULL, has_to ? &to : NULL, has_prefix ? &prefix : NULL);
   lua_pushnil(L);

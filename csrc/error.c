@@ -32,6 +32,7 @@ const char *jg_code_of(int rc) {
   case MDB_PANIC: return "poisoned";
   case MDB_INCOMPATIBLE: return "incompatible";
   case MDB_VERSION_MISMATCH: return "version_mismatch";
+  case EISDIR:
   case MDB_INVALID: return "invalid_file";
   case MDB_CORRUPTED:
   case MDB_PAGE_NOTFOUND:

@@ -108,6 +108,37 @@ int jg_file_lock(const char *path, const jg_open_options *o, bool *missing, jg_f
   return fd;
 }
 
+/* LMDB's own lock of the writer cannot time out, so processes that share a file first take turns
+** on a byte far past any page: a lock of the open file, which no close of another descriptor drops
+** and no thread of this process shares. */
+static struct flock writer_byte(short type) {
+  return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = INT64_MAX - 1, .l_len = 1};
+}
+
+bool jg_file_lock_writer(jg_db *db, jg_failure *f) {
+  if (!db->shared) return true;
+  int64_t deadline = now_ms() + db->lock_timeout_ms;
+  struct flock lock = writer_byte(F_WRLCK);
+  for (int pause_ms = 1; fcntl(db->lock_fd, F_OFD_SETLK, &lock) != 0;
+       pause_ms = pause_ms < 16 ? 2 * pause_ms : 16) {
+    int rc = errno;
+    if (rc != EAGAIN && rc != EACCES && rc != EINTR)
+      return jg_fail(f, jg_code_of(rc), "%s: fcntl: %s", db->path, strerror(rc));
+    if (now_ms() >= deadline)
+      return jg_fail(f, "in_use", "%s: another process is writing (waited %d ms)", db->path,
+                     db->lock_timeout_ms);
+    sleep_ms(pause_ms);
+  }
+  db->writer_locked = true;
+  return true;
+}
+
+void jg_file_unlock_writer(jg_db *db) {
+  struct flock lock = writer_byte(F_UNLCK);
+  if (db->writer_locked) fcntl(db->lock_fd, F_OFD_SETLK, &lock);
+  db->writer_locked = false;
+}
+
 static bool read_meta(int fd, uint64_t at, meta_page *meta) {
   return pread(fd, meta, sizeof *meta, (off_t)at) == (ssize_t)sizeof *meta &&
          meta->magic == META_MAGIC && (meta->page_flags & META_FLAG) != 0;
@@ -206,9 +237,16 @@ bool jg_file_create(const char *path, const jg_open_options *o, jg_failure *f) {
             "%s: on a network or FUSE filesystem (allow_remote makes it all the same)", path);
   else if (rc != 0 || (rc = write_first_commit(temporary, o->mode)) != 0)
     jg_fail(f, jg_code_of(rc), "%s: %s", path, mdb_strerror(rc));
-  else if (link(temporary, path) != 0 && errno != EEXIST)
-    jg_fail(f, jg_code_of(errno), "%s: %s", path, strerror(errno));
   close(fd);
+  if (f->code == NULL) jg_file_publish(temporary, path, true, f);
   unlink(temporary);
-  return f->code == NULL && sync_directory(path, f);
+  return f->code == NULL;
+}
+
+/* A whole, flushed file gets its name; the directory is flushed, so that it keeps it. */
+bool jg_file_publish(const char *temporary, const char *path, bool may_exist, jg_failure *f) {
+  if (link(temporary, path) != 0 && !(errno == EEXIST && may_exist))
+    return jg_fail(f, errno == EEXIST ? "file_exists" : jg_code_of(errno), "%s: %s", path,
+                   strerror(errno));
+  return sync_directory(path, f);
 }

@@ -45,3 +45,9 @@ void jg_close(jg_handle *top) {
     if (parent != NULL) h = parent;
   }
 }
+
+/* The handle, with all that hangs on it, now hangs on another parent. */
+void jg_relink(jg_handle *h, jg_handle *parent) {
+  unlink_from_parent(h);
+  jg_link(h, parent, h->release);
+}

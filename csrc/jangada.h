@@ -50,6 +50,7 @@ struct jg_handle {
 };
 
 void jg_link(jg_handle *h, jg_handle *parent, void (*release)(jg_handle *));
+void jg_relink(jg_handle *h, jg_handle *parent);
 void jg_close(jg_handle *h); /* children first; a closed handle is left as it is */
 
 /* ---- error.c: error objects ----------------------------------------------------------- */
@@ -76,7 +77,8 @@ void jg_set_weak(lua_State *L);
 
 /* ---- options.c: option tables ----------------------------------------------------------- */
 
-void jg_check_options(lua_State *L, int idx, const char *const known[]);
+void jg_options_known(lua_State *L, int idx, const char *const known[]);
+bool jg_has_option(lua_State *L, int idx, const char *name);
 bool jg_option_boolean(lua_State *L, int idx, const char *name, bool fallback);
 lua_Integer jg_option_integer(lua_State *L, int idx, const char *name, lua_Integer fallback,
                               lua_Integer min, lua_Integer max);
@@ -103,6 +105,10 @@ typedef enum { JG_COMMIT, JG_NONE } jg_durability;
 
 typedef struct jg_tx jg_tx;
 
+typedef struct jg_counts { /* what was asked of a transaction, or of all of a DB */
+  uint64_t gets, puts, deletes, appended, cursors, moves, savepoints;
+} jg_counts;
+
 typedef struct jg_db {
   jg_handle h;
   MDB_env *env;
@@ -116,8 +122,15 @@ typedef struct jg_db {
   jg_durability durability;
   bool read_only, shared, registered;
   unsigned trees_max;
+  size_t trees_seen; /* entries of the main database when they were last opened */
   jg_trees trees;
-  jg_tx *writer; /* the open write transaction */
+  jg_tx *writer;  /* the open write transaction */
+  MDB_txn *spare; /* a read transaction that has been reset, for the next one */
+  size_t page_size;
+  int lock_timeout_ms;
+  bool writer_locked;
+  uint64_t commits, rollbacks, reads; /* transactions so far */
+  jg_counts counts;                   /* of those that have ended */
 } jg_db;
 
 typedef struct jg_open_options {
@@ -129,6 +142,8 @@ typedef struct jg_open_options {
 
 bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failure *f);
 void jg_db_release(jg_handle *h);
+int jg_db_refresh(jg_db *db, bool writable); /* before a transaction begins */
+extern const luaL_Reg jg_db_stats_methods[], jg_backup_methods[];
 jg_db *jg_check_db(lua_State *L, int idx);
 void jg_check_process(lua_State *L, const jg_db *db); /* forked, wrong_thread */
 void jg_db_set_writer(lua_State *L, int db_idx);
@@ -140,6 +155,9 @@ void jg_unregister(jg_db *db);
 unsigned jg_fork_count(void);
 
 int jg_file_lock(const char *path, const jg_open_options *o, bool *missing, jg_failure *f);
+bool jg_file_lock_writer(jg_db *db, jg_failure *f); /* of several processes, one writes */
+void jg_file_unlock_writer(jg_db *db);
+bool jg_file_publish(const char *temporary, const char *path, bool may_exist, jg_failure *f);
 bool jg_file_check(int fd, const char *path, const jg_open_options *o, jg_failure *f);
 bool jg_file_create(const char *path, const jg_open_options *o, jg_failure *f);
 
@@ -157,7 +175,9 @@ struct jg_tx {
   unsigned level;      /* 1, and one more for each open savepoint */
   unsigned writes;     /* counts changes: a cursor that saw another count seeks again */
   unsigned structure;  /* counts undone savepoints: a bucket that saw another looks itself up */
-  bool writable, managed;
+  bool writable, managed, committed;
+  size_t size; /* of the file in use when it began, in bytes */
+  jg_counts counts;
 };
 
 jg_tx *jg_check_tx(lua_State *L, int idx);
@@ -165,15 +185,16 @@ void jg_check_usable(lua_State *L, const jg_tx *tx);   /* tx_closed, tx_failed, 
 void jg_check_writable(lua_State *L, const jg_tx *tx, const char *what);
 jg_tx *jg_tx_begin(lua_State *L, int db_idx, bool writable, bool managed); /* pushes it */
 void jg_tx_commit(lua_State *L, int idx);
-void jg_tx_rollback(lua_State *L, int idx);
-void jg_tx_handlers(lua_State *L, int idx, jg_outcome outcome, lua_Integer from);
+void jg_tx_rollback(lua_State *L, int idx, bool failing);
+void jg_tx_handlers(lua_State *L, int idx, jg_outcome outcome, lua_Integer from, bool failing);
 lua_Integer jg_tx_handler_count(lua_State *L, int idx);
 void jg_tx_drop_cursors(jg_tx *tx);
 int jg_tx_savepoint(lua_State *L);
+int jg_tx_batch(lua_State *L);
 void jg_open_tx(lua_State *L);
 
 /* A tree made by a transaction is forgotten with it: LMDB's handle of it is dead then. */
-bool jg_trees_load(jg_db *db, MDB_txn *txn, jg_failure *f);
+int jg_trees_refresh(jg_db *db);
 jg_tree *jg_tree_find(const jg_tx *tx, const char *name);
 int jg_tree_create(jg_tx *tx, const char *name, jg_tree **tree);
 void jg_trees_end(jg_tx *tx, unsigned level, bool keep);
@@ -244,9 +265,10 @@ typedef struct jg_found { /* what stands under a name */
 
 int jg_find(jg_tx *tx, const jg_bucket *up, const char *name, size_t size, jg_found *found);
 int jg_create(jg_tx *tx, jg_bucket *up, const char *name, size_t size, jg_found *made);
-int jg_delete(jg_tx *tx, const jg_bucket *up, const char *name, size_t size,
-              const jg_found *found);
+int jg_delete(jg_tx *tx, const jg_bucket *up, const char *name, size_t size, jg_found *found);
 int jg_write_record(jg_bucket *b);
+int jg_move(jg_tx *tx, const jg_bucket *from, jg_bucket *to, const char *name, size_t size,
+            jg_found *found);
 int jg_next_name(jg_tx *tx, const jg_bucket *up, const char *after, size_t size, jg_key *next);
 int jg_find_root(jg_tx *tx, MDB_dbi *root);   /* MDB_NOTFOUND in a file that we never wrote to */
 int jg_ensure_root(jg_tx *tx, MDB_dbi *root); /* makes it then */
@@ -267,12 +289,29 @@ void jg_copy_key(jg_key *to, const jg_key *from);
 void jg_push_key(lua_State *L, const jg_bucket *b, const MDB_val *key);
 bool jg_push_value(lua_State *L, const jg_bucket *b, const MDB_val *value); /* false: a bucket */
 bool jg_in_bucket(const jg_bucket *b, const MDB_val *key);
+const char *jg_check_name(lua_State *L, const char *what, size_t *size); /* at index 2 */
+int jg_bucket_move(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up);
+void jg_bucket_prepare_move(lua_State *L, int parent_idx, int to_idx);
+void jg_bucket_finish_move(lua_State *L, int to_idx, jg_tx *tx, jg_bucket *to,
+                           const jg_found *moved);
 int jg_bucket_lookup(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up);
 int jg_bucket_create(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up, bool ensure);
 int jg_bucket_delete(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up);
 int jg_buckets(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up);
 void jg_open_bucket(lua_State *L);
-extern const luaL_Reg jg_access_methods[];
+extern const luaL_Reg jg_access_methods[], jg_move_methods[], jg_bucket_stats_methods[];
+
+/* ---- walk.c ------------------------------------------------------------------------------- */
+
+typedef struct jg_visitor {
+  bool (*must_walk)(const jg_found *bucket); /* else its items are passed over */
+  int (*item)(void *context, const jg_found *bucket, MDB_cursor *cursor);
+  int (*bucket)(void *context, jg_tx *tx, const jg_found *bucket);
+} jg_visitor;
+
+int jg_walk(jg_tx *tx, const jg_found *top, const jg_visitor *visitor, void *context);
+int jg_count_prefix(jg_tx *tx, MDB_dbi dbi, const unsigned char prefix[JG_PREFIX_SIZE],
+                    uint64_t *count);
 
 /* ---- cursor.c, each.c --------------------------------------------------------------------- */
 
@@ -302,6 +341,11 @@ int jg_bucket_cursor(lua_State *L);
 void jg_cursor_drop(jg_cursor *c); /* closes what LMDB knows of it */
 void jg_cursor_release(jg_handle *h);
 void jg_open_cursor(lua_State *L);
+
+/* ---- stats.c --------------------------------------------------------------------------------- */
+
+void jg_add_counts(jg_counts *sum, const jg_counts *counts);
+void jg_push_counts(lua_State *L, const jg_counts *counts); /* into the table on top */
 
 /* ---- crc32c.c ------------------------------------------------------------------------------ */
 

@@ -67,9 +67,9 @@ static int open_environment(jg_db *db, const jg_open_options *o, size_t map_size
 }
 
 static int open_mapped(jg_db *db, const jg_open_options *o, unsigned trees_max) {
-  int rc = ENOMEM;
   size_t map_size = o->size_max;
-  for (; rc == ENOMEM && map_size >= MAP_SIZE_MIN; map_size /= 2)
+  int rc = open_environment(db, o, map_size, trees_max);
+  while (rc == ENOMEM && (map_size /= 2) >= MAP_SIZE_MIN)
     rc = open_environment(db, o, map_size, trees_max);
   return rc;
 }
@@ -86,18 +86,6 @@ static int count_entries(jg_db *db, size_t *count) {
   return rc;
 }
 
-static bool load_trees(jg_db *db, jg_failure *f) {
-  MDB_txn *txn;
-  int rc = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &txn);
-  if (rc != 0) return jg_fail_rc(f, rc, db->path);
-  if (!jg_trees_load(db, txn, f)) {
-    mdb_txn_abort(txn);
-    return false;
-  }
-  rc = mdb_txn_commit(txn); /* an abort would kill the handles */
-  return rc == 0 || jg_fail_rc(f, rc, db->path);
-}
-
 static bool open_lmdb(jg_db *db, const jg_open_options *o, jg_failure *f) {
   int dead;
   size_t entries;
@@ -112,7 +100,9 @@ static bool open_lmdb(jg_db *db, const jg_open_options *o, jg_failure *f) {
     rc = open_mapped(db, o, trees_max);
   }
   db->trees_max = trees_max - 1;
-  return rc == 0 ? load_trees(db, f) : jg_fail_rc(f, rc, db->path);
+  db->trees_seen = SIZE_MAX;
+  if (rc == 0) rc = jg_trees_refresh(db);
+  return rc == 0 || jg_fail_rc(f, rc, db->path);
 }
 
 /* Step 4 opened the file by its name again: is it still the one that is locked? */
@@ -131,6 +121,8 @@ bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failur
   db->durability = (jg_durability)o->durability;
   db->read_only = o->read_only;
   db->shared = o->shared;
+  db->lock_timeout_ms = o->lock_timeout_ms;
+  db->page_size = (size_t)sysconf(_SC_PAGESIZE);
   db->thread = pthread_self();
   db->fork_count = jg_fork_count();
   db->path = strdup(path);
@@ -157,11 +149,13 @@ void jg_db_release(jg_handle *h) {
   jg_db *db = (jg_db *)h;
   jg_trees_free(&db->trees);
   if (db->fork_count == jg_fork_count()) {
+    if (db->spare != NULL) mdb_txn_abort(db->spare);
     if (db->env != NULL) mdb_env_close(db->env);
     if (db->registered) jg_unregister(db);
     if (db->lock_fd >= 0) close(db->lock_fd);
   }
   db->env = NULL;
+  db->spare = NULL;
   db->lock_fd = -1;
   free(db->path);
   db->path = NULL;

@@ -13,7 +13,7 @@ static bool is_known(const char *name, const char *const known[]) {
   return false;
 }
 
-void jg_check_options(lua_State *L, int idx, const char *const known[]) {
+void jg_options_known(lua_State *L, int idx, const char *const known[]) {
   if (lua_isnoneornil(L, idx)) return;
   luaL_checktype(L, idx, LUA_TTABLE);
   lua_pushnil(L);
@@ -40,6 +40,14 @@ static bool push_option(lua_State *L, int idx, const char *name, int type) {
     luaL_argerror(L, idx, lua_pushfstring(L, "option '%s' must be a %s, not a %s", name,
                                           lua_typename(L, type), lua_typename(L, found)));
   return true;
+}
+
+bool jg_has_option(lua_State *L, int idx, const char *name) {
+  if (lua_isnoneornil(L, idx)) return false;
+  lua_pushstring(L, name);
+  bool found = lua_rawget(L, idx) != LUA_TNIL;
+  lua_pop(L, 1);
+  return found;
 }
 
 bool jg_option_boolean(lua_State *L, int idx, const char *name, bool fallback) {

@@ -24,9 +24,31 @@ static int finish(lua_State *L, jg_tx *tx, MDB_txn *parent, bool keep, lua_Integ
   jg_trees_end(tx, level, keep);
   if (!keep) {
     tx->structure++;
-    jg_tx_handlers(L, 1, JG_ON_ROLLBACK, handlers);
+    jg_tx_handlers(L, 1, JG_ON_ROLLBACK, handlers, true);
   }
   return rc;
+}
+
+/* Runs the function and its arguments on top of the stack, under a pcall that no yield crosses,
+** in a savepoint of the transaction at index 1. Leaves what it returned, or its error object;
+** raises only where the savepoint itself fails. */
+static bool run(lua_State *L, jg_tx *tx, int args, int results) {
+  lua_Integer handlers = jg_tx_handler_count(L, 1);
+  jg_tx_drop_cursors(tx);
+  MDB_txn *parent = tx->txn, *child;
+  int rc = mdb_txn_begin(tx->db->env, parent, 0, &child);
+  if (rc != 0) jg_raise_rc(L, rc, "savepoint");
+  tx->txn = child;
+  tx->counts.savepoints++;
+  unsigned level = ++tx->level;
+  bool ok = lua_pcall(L, args, results, 0) == LUA_OK;
+  if (tx->h.open && tx->level == level) {
+    rc = finish(L, tx, parent, ok, handlers);
+    if (rc != 0) jg_raise_rc(L, rc, "savepoint");
+  } else if (ok) {
+    jg_raise(L, "tx_closed", "savepoint: the transaction was ended within it");
+  }
+  return ok;
 }
 
 /* tx:savepoint(fn, ...) runs fn(tx, ...) and returns what it returns. */
@@ -34,22 +56,32 @@ int jg_tx_savepoint(lua_State *L) {
   jg_tx *tx = jg_check_tx(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   jg_check_writable(L, tx, "savepoint");
-  lua_Integer handlers = jg_tx_handler_count(L, 1);
+  luaL_checkstack(L, 8, "too many arguments");
   lua_pushvalue(L, 1);
   lua_insert(L, 3); /* stack: tx fn tx ... */
-  jg_tx_drop_cursors(tx);
-  MDB_txn *parent = tx->txn, *child;
-  int rc = mdb_txn_begin(tx->db->env, parent, 0, &child);
-  if (rc != 0) jg_raise_rc(L, rc, "savepoint");
-  tx->txn = child;
-  unsigned level = ++tx->level;
-  bool ok = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 0) == LUA_OK; /* no yield across it */
-  if (tx->h.open && tx->level == level) {
-    rc = finish(L, tx, parent, ok, handlers);
-    if (rc != 0) jg_raise_rc(L, rc, "savepoint");
-  } else if (ok) {
-    jg_raise(L, "tx_closed", "savepoint: the transaction was ended within it");
-  }
-  if (!ok) lua_error(L);
+  if (!run(L, tx, lua_gettop(L) - 2, LUA_MULTRET)) lua_error(L);
   return lua_gettop(L) - 1;
+}
+
+/* The body of db:batch: each function of the list at index 2 in a savepoint of its own. Returns
+** the results, and the errors by position or nil. */
+int jg_tx_batch(lua_State *L) {
+  jg_tx *tx = jg_check_tx(L, 1);
+  lua_Integer n = (lua_Integer)lua_rawlen(L, 2);
+  bool failed = false;
+  lua_createtable(L, (int)n, 0);
+  lua_newtable(L); /* stack: tx functions results errors */
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_rawgeti(L, 2, i);
+    lua_pushvalue(L, 1);
+    bool ok = run(L, tx, 1, 1);
+    jg_check_usable(L, tx); /* it may have closed the DB, and then failed */
+    failed = failed || !ok;
+    lua_rawseti(L, ok ? 3 : 4, i);
+    if (ok) continue;
+    lua_pushboolean(L, false); /* so that the results have no holes */
+    lua_rawseti(L, 3, i);
+  }
+  if (!failed) lua_settop(L, 3);
+  return failed ? 2 : 1;
 }

@@ -49,6 +49,8 @@ static int load_one(jg_db *db, MDB_txn *txn, const MDB_val *key) {
     return 0; /* no C string: LMDB cannot open it by name */
   memcpy(name, key->mv_data, key->mv_size);
   name[key->mv_size] = '\0';
+  for (unsigned i = 0; i < db->trees.count; i++)
+    if (strcmp(db->trees.list[i].name, name) == 0) return 0;
   MDB_dbi dbi;
   unsigned flags;
   int rc = mdb_dbi_open(txn, name, 0, &dbi);
@@ -62,15 +64,35 @@ static int load_one(jg_db *db, MDB_txn *txn, const MDB_val *key) {
   return 0;
 }
 
-bool jg_trees_load(jg_db *db, MDB_txn *txn, jg_failure *f) {
+static int load_all(jg_db *db, MDB_txn *txn) {
   MDB_cursor *cursor;
   MDB_val key, value;
   int rc = mdb_cursor_open(txn, JG_MAIN_DBI, &cursor);
-  if (rc != 0) return jg_fail_rc(f, rc, db->path);
+  if (rc != 0) return rc;
   while (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
     if (value.mv_size == 48) rc = load_one(db, txn, &key); /* the size of a database's record */
   mdb_cursor_close(cursor);
-  return rc == MDB_NOTFOUND || jg_fail_rc(f, rc, db->path);
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* Opens all trees, or those that other processes have made since: no transaction of ours is open. */
+int jg_trees_refresh(jg_db *db) {
+  MDB_txn *txn;
+  MDB_stat stat;
+  int rc = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &txn);
+  if (rc != 0) return rc;
+  rc = mdb_stat(txn, JG_MAIN_DBI, &stat);
+  if (rc == 0 && stat.ms_entries == db->trees_seen) {
+    mdb_txn_abort(txn);
+    return 0;
+  }
+  if (rc == 0) rc = load_all(db, txn);
+  if (rc != 0) {
+    mdb_txn_abort(txn);
+    return rc;
+  }
+  db->trees_seen = stat.ms_entries;
+  return mdb_txn_commit(txn); /* an abort would kill the handles */
 }
 
 /* NULL if there is none, or the transaction is too old to see it. */

@@ -44,10 +44,23 @@ lua_Integer jg_tx_handler_count(lua_State *L, int idx) {
   return n;
 }
 
+/* Pops an error object; none of its metamethods is run, they might raise. */
+static void warn_of_error(lua_State *L) {
+  if (lua_istable(L, -1)) {
+    lua_pushliteral(L, "message");
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+  }
+  lua_warning(L, "jangada: a handler of a transaction failed: ", 1);
+  lua_warning(L, lua_isstring(L, -1) ? lua_tostring(L, -1) : luaL_typename(L, -1), 0);
+  lua_pop(L, 1);
+}
+
 /* Runs the handlers of one outcome that were registered after the first `from` slots, in order,
 ** and forgets all after them. A handler that raises does not keep the others from running; the
-** first error is raised when all have run. */
-void jg_tx_handlers(lua_State *L, int idx, jg_outcome outcome, lua_Integer from) {
+** first error is raised when all have run. When an error is on its way already (`failing`), that
+** one goes on, and those of the handlers become warnings. */
+void jg_tx_handlers(lua_State *L, int idx, jg_outcome outcome, lua_Integer from, bool failing) {
   luaL_checkstack(L, 8, "handlers");
   lua_getiuservalue(L, idx, HANDLERS);
   if (!lua_istable(L, -1)) {
@@ -72,10 +85,11 @@ void jg_tx_handlers(lua_State *L, int idx, jg_outcome outcome, lua_Integer from)
     if (!wanted) continue;
     lua_rawgeti(L, copy, i + 1);
     if (lua_pcall(L, 0, 0, 0) == LUA_OK) continue;
-    if (failed)
-      lua_pop(L, 1);
-    else
+    if (!failing && !failed) {
       failed = true; /* its error object stays on the stack */
+      continue;
+    }
+    warn_of_error(L);
   }
   if (failed) lua_error(L);
   lua_settop(L, table - 1);
@@ -117,23 +131,49 @@ void jg_tx_drop_cursors(jg_tx *tx) {
 
 static void release(jg_handle *h) {
   jg_tx *tx = (jg_tx *)h;
-  if (tx->db->fork_count == jg_fork_count()) {
-    if (tx->outer != NULL) mdb_txn_abort(tx->outer); /* and with it the open savepoints */
-    if (tx->writable) jg_trees_end(tx, 1, false);
+  jg_db *db = tx->db;
+  if (db->fork_count == jg_fork_count()) {
+    if (tx->outer != NULL && !tx->writable && db->h.open && db->spare == NULL) {
+      mdb_txn_reset(tx->outer); /* kept for the next read: that saves its allocation */
+      db->spare = tx->outer;
+    } else if (tx->outer != NULL) {
+      mdb_txn_abort(tx->outer); /* and with it the open savepoints */
+    }
+    if (tx->writable) {
+      jg_trees_end(tx, 1, false);
+      jg_file_unlock_writer(db);
+    }
+    jg_add_counts(&db->counts, &tx->counts);
+    if (tx->writable && !tx->committed) db->rollbacks++;
   }
   tx->outer = tx->txn = NULL;
   if (tx->db->writer == tx) tx->db->writer = NULL;
 }
 
+static int begin_txn(jg_db *db, jg_tx *tx) {
+  if (!tx->writable && db->spare != NULL) {
+    tx->outer = db->spare;
+    db->spare = NULL;
+    if (mdb_txn_renew(tx->outer) == 0) return 0;
+    mdb_txn_abort(tx->outer);
+    tx->outer = NULL;
+  }
+  int rc = mdb_txn_begin(db->env, NULL, tx->writable ? 0 : MDB_RDONLY, &tx->outer);
+  if (rc == MDB_MAP_RESIZED && db->h.child == NULL) { /* another process has a larger map */
+    rc = mdb_env_set_mapsize(db->env, 0);
+    if (rc == 0) rc = mdb_txn_begin(db->env, NULL, tx->writable ? 0 : MDB_RDONLY, &tx->outer);
+  }
+  return rc;
+}
+
 static int begin(lua_State *L, jg_db *db, jg_tx *tx) {
-  unsigned flags = tx->writable ? 0 : MDB_RDONLY;
-  int rc = mdb_txn_begin(db->env, NULL, flags, &tx->outer);
+  int rc = begin_txn(db, tx);
   if (rc == MDB_READERS_FULL) { /* slots of dead processes, and of transactions left to us */
     int dead;
     mdb_reader_check(db->env, &dead);
     lua_gc(L, LUA_GCCOLLECT);
     if (!db->h.open) jg_raise(L, "db_closed", "the DB was closed meanwhile");
-    rc = mdb_txn_begin(db->env, NULL, flags, &tx->outer);
+    rc = begin_txn(db, tx);
   }
   return rc;
 }
@@ -154,11 +194,21 @@ jg_tx *jg_tx_begin(lua_State *L, int db_idx, bool writable, bool managed) {
   tx->db = db;
   tx->writable = writable;
   tx->managed = managed;
-  int rc = begin(L, db, tx);
-  if (rc != 0) jg_raise_rc(L, rc, "begin");
+  jg_failure f = {0};
+  if (writable && !jg_file_lock_writer(db, &f)) jg_raise_failure(L, &f);
+  int rc = jg_db_refresh(db, writable);
+  if (rc == 0) rc = begin(L, db, tx);
+  if (rc != 0) {
+    if (writable) jg_file_unlock_writer(db);
+    jg_raise_rc(L, rc, "begin");
+  }
   tx->txn = tx->outer;
   tx->level = 1;
   tx->id = mdb_txn_id(tx->txn);
+  MDB_envinfo info;
+  mdb_env_info(db->env, &info);
+  tx->size = (info.me_last_pgno + 1) * db->page_size;
+  if (!writable) db->reads++;
   jg_link(&tx->h, &db->h, release);
   if (writable) {
     db->writer = tx;
@@ -174,16 +224,18 @@ void jg_tx_commit(lua_State *L, int idx) {
   tx->outer = tx->txn = NULL;
   int rc = mdb_txn_commit(txn);
   jg_trees_end(tx, 1, rc == 0);
+  tx->committed = rc == 0;
+  if (rc == 0) tx->db->commits++;
   jg_close(&tx->h);
-  jg_tx_handlers(L, idx, rc == 0 ? JG_ON_COMMIT : JG_ON_ROLLBACK, 0);
+  jg_tx_handlers(L, idx, rc == 0 ? JG_ON_COMMIT : JG_ON_ROLLBACK, 0, rc != 0);
   if (rc != 0) jg_raise_rc(L, rc, "commit");
 }
 
-void jg_tx_rollback(lua_State *L, int idx) {
+void jg_tx_rollback(lua_State *L, int idx, bool failing) {
   jg_tx *tx = lua_touserdata(L, idx);
   if (!tx->h.open) return;
   jg_close(&tx->h);
-  jg_tx_handlers(L, idx, JG_ON_ROLLBACK, 0);
+  jg_tx_handlers(L, idx, JG_ON_ROLLBACK, 0, failing);
 }
 
 static jg_tx *check_endable(lua_State *L, const char *what) {
@@ -202,14 +254,14 @@ static int tx_commit(lua_State *L) {
 
 static int tx_rollback(lua_State *L) {
   check_endable(L, "rollback");
-  jg_tx_rollback(L, 1);
+  jg_tx_rollback(L, 1, false);
   return 0;
 }
 
 /* __gc and __close: what was not committed never was. */
 static int tx_release(lua_State *L) {
   luaL_checkudata(L, 1, JG_TX);
-  jg_tx_rollback(L, 1);
+  jg_tx_rollback(L, 1, false);
   return 0;
 }
 
@@ -230,6 +282,20 @@ static int tx_is_writable(lua_State *L) {
 static int tx_db(lua_State *L) {
   luaL_checkudata(L, 1, JG_TX);
   lua_getiuservalue(L, 1, OWNER);
+  return 1;
+}
+
+/* Bytes up to the last page in use when the transaction began (Bolt 30). */
+static int tx_size(lua_State *L) {
+  jg_tx *tx = luaL_checkudata(L, 1, JG_TX);
+  lua_pushinteger(L, tx->h.open ? (lua_Integer)tx->size : 0);
+  return 1;
+}
+
+static int tx_stats(lua_State *L) {
+  jg_tx *tx = luaL_checkudata(L, 1, JG_TX);
+  lua_createtable(L, 0, 8);
+  jg_push_counts(L, &tx->counts);
   return 1;
 }
 
@@ -258,6 +324,10 @@ static int tx_delete_bucket(lua_State *L) {
   return jg_bucket_delete(L, 1, jg_check_tx(L, 1), NULL);
 }
 
+static int tx_move_bucket(lua_State *L) {
+  return jg_bucket_move(L, 1, jg_check_tx(L, 1), NULL);
+}
+
 static int tx_buckets(lua_State *L) {
   return jg_buckets(L, 1, jg_check_tx(L, 1), NULL);
 }
@@ -266,6 +336,7 @@ static const luaL_Reg methods[] = {{"bucket", tx_bucket},
                                    {"create_bucket", tx_create_bucket},
                                    {"ensure_bucket", tx_ensure_bucket},
                                    {"delete_bucket", tx_delete_bucket},
+                                   {"move_bucket", tx_move_bucket},
                                    {"buckets", tx_buckets},
                                    {"commit", tx_commit},
                                    {"rollback", tx_rollback},
@@ -275,6 +346,8 @@ static const luaL_Reg methods[] = {{"bucket", tx_bucket},
                                    {"id", tx_id},
                                    {"is_writable", tx_is_writable},
                                    {"db", tx_db},
+                                   {"size", tx_size},
+                                   {"stats", tx_stats},
                                    {NULL, NULL}};
 
 static const luaL_Reg metamethods[] = {

@@ -29,6 +29,7 @@ errors.codes = {
   truncated = "The file is shorter than its meta pages say.",
   version_mismatch = "The file was made by another version of the format.",
   remote_filesystem = "The file is on a network filesystem, where locks and maps are not safe.",
+  file_exists = "There is a file of that name already, and it is not overwritten.",
   not_found = "The file or its directory does not exist.",
   permission_denied = "The system denies access to the file, its lock file or its directory.",
 
@@ -52,6 +53,10 @@ errors.codes = {
   -- buckets, keys and values
   bucket_exists = "A bucket of that name exists already.",
   bucket_not_found = "There is no bucket of that name.",
+  same_bucket = "The bucket is at the destination already.",
+  bucket_cycle = "A bucket cannot be moved into itself, or into a bucket in it.",
+  different_tx = "The destination belongs to another transaction.",
+  sequence_overflow = "A sequence ends at 2^63-1.",
   bucket_name_required = "The name of a bucket cannot be empty.",
   incompatible = "The name or key is taken by something of another kind.",
   key_required = "A key cannot be empty.",

@@ -2,14 +2,15 @@
 
 local arguments = {}
 
---- An integer. For argparse's `convert`: gives nil and a message for what is none.
----@param text string
----@return integer|nil value
----@return string|nil message
-function arguments.integer(text)
-  local value = math.tointeger(tonumber(text))
-  if value == nil then return nil, ("an integer is expected, not '%s'"):format(text) end
-  return value
+--- What reads an integer, for argparse's `convert`: it gives nil and a message for what is none.
+---@param option string that the message names
+---@return fun(text: string): integer|nil, string|nil
+function arguments.integer(option)
+  return function(text)
+    local value = math.tointeger(tonumber(text))
+    if value == nil then return nil, ("%s takes an integer, not '%s'"):format(option, text) end
+    return value
+  end
 end
 
 return arguments

@@ -28,7 +28,7 @@ function demo.define(parser)
     .. "Exit code 0: all agree. 1: they do not. 2: the input cannot be used.")
   parser:argument("input", "A file; each line is one command."):args("?"):default(DEFAULT_INPUT)
   parser:option("--seed", "Another seed is another run; the same one is the same run."):default("1")
-    :convert(arguments.integer)
+    :convert(arguments.integer("--seed"))
   parser:option("--directory", "Where the nodes' files go (default: a new one in TMPDIR or /tmp).")
   parser:option("--durability", "Of each node's store: commit or none."):default("commit")
     :choices{ "commit", "none" }

@@ -24,9 +24,9 @@ function command.define(parser)
     .. "duration_ms or script = function(world). Exit code 0: nothing wrong. 1: a verdict. "
     .. "2: the scenario cannot be used.")
   run:argument("scenario", "A Lua file.")
-  run:option("--seed", "Instead of the scenario's own."):convert(arguments.integer)
+  run:option("--seed", "Instead of the scenario's own."):convert(arguments.integer("--seed"))
   run:option("--duration", "Milliseconds of simulated time, instead of the scenario's own.")
-    :convert(arguments.integer)
+    :convert(arguments.integer("--duration"))
   run:flag("--quiet", "Print only the result.")
 end
 
