@@ -128,6 +128,13 @@ describe("5.2:", function()
     assert.equal(2, #fake:advance(50))
   end)
 
+  it("a leader that is deposed sends no more heartbeats", function()
+    local fake = leader()
+    assert.equal(2, #fake:advance(50))
+    fake:deliver("n2", heartbeat(2))
+    assert.same({}, fake:advance(200))
+  end)
+
   it("a follower without contact raises its term, votes for itself and asks all others", function()
     local db = scratch.open()
     local fake = boot{ db = db, cluster = 5 }

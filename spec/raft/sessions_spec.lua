@@ -1,6 +1,7 @@
 -- Section 8 of the extended Raft paper: what clients see.
 local Log = require "jangada.log"
 local command = require "jangada.raft.command"
+local fake_node = require "spec.support.fake_node"
 local kv = require "jangada.raft.kv"
 local raft = require "jangada.raft"
 local raft_cluster = require "spec.support.raft_cluster"
@@ -158,15 +159,46 @@ describe("section 8:", function()
     for i = 1, 3 do assert.same({ "1=a", "2=b", "3=c" }, commands_of(cluster, i)) end
   end)
 
+  -- A leader of term `term` in a cluster of three, whatever it had before.
+  local function elect(fake)
+    fake:advance_until_sent(300)
+    fake:deliver("n2",
+      { type = "request_vote_ok", term = fake.node.state.term, granted = true })
+    assert.equal("leader", fake.node.state.role)
+  end
+
+  local function acknowledge(fake, match)
+    return fake:deliver("n2", { type = "append_entries_ok", term = fake.node.state.term,
+      success = true, prev_index = 0, match = match })
+  end
+
   it("a new leader knows the uncommitted commands of its log", function()
-    local cluster = new_cluster(5)
-    cluster.cut = { [3] = true, [4] = true, [5] = true }
-    cluster:request(1, submit(1, "a")) -- on n1 and n2 only
-    cluster:settle()
-    cluster.cut = { true }
-    assert.is_true(cluster:elect(2))
-    assert.same({ 1 }, ask(cluster, 2, submit(1, "a")).results)
-    assert.same({ "1=a" }, commands_of(cluster, 3))
+    local db = scratch.open()
+    Log.open(db, "replog"):save{ term = 1, entries = {
+      { term = 1, type = command.COMMAND, data = command.encode("c1", 1, "a") },
+    } }
+    local fake = fake_node.new{ protocol = raft.protocol, db = db }
+    elect(fake)
+    fake:deliver("c1", submit(1, "a", "b"))
+    assert.equal(3, fake.node.state.last, "a, the entry of the new leader, b")
+    assert.same({}, fake:deliver("c1", submit(1, "a")))
+    local answers = {}
+    for _, sent in ipairs(acknowledge(fake, 3)) do
+      if sent.dest == "c1" then answers[#answers + 1] = sent.body.results end
+    end
+    assert.same({ { 1, 2 }, { 1 } }, answers)
+  end)
+
+  it("a leader elected again has forgotten what was cut from its log meanwhile", function()
+    local fake = fake_node.new{ protocol = raft.protocol, db = scratch.open() }
+    elect(fake)
+    fake:deliver("c1", submit(1, "lost"))
+    fake:deliver("n3", { type = "append_entries", term = 2, prev_index = 0, prev_term = 0,
+      entries = { { term = 2, type = command.NO_OP, data = "" } }, commit = 0 })
+    assert.equal(1, fake.node.state.last)
+    elect(fake)
+    fake:deliver("c1", submit(1, "kept"))
+    assert.equal(3, fake.node.state.last)
   end)
 
   it("answers survive a restart: they are rebuilt from the log", function()
