@@ -1,5 +1,5 @@
--- A key-value store on five Raft servers: the leader crashes, and nothing that was answered is lost.
--- Then the same cluster with one rule of Raft broken, and what the lab says about it.
+-- A key-value store on five Raft servers: the leader crashes, and nothing that was answered is
+-- lost. Then the same cluster with one rule of Raft broken, and what the lab says about it.
 --
 --     lua5.4 examples/raft.lua
 

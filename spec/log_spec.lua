@@ -63,8 +63,25 @@ describe("a new log", function()
     assert.equal(2, Log.open(db, "two"):last_index())
   end)
 
-  it("takes a string as name", function()
-    raises("log_bad_field", Log.open, scratch.open(), 7)
+  it("may stand in a bucket, under a path of names", function()
+    local db = scratch.open()
+    local one, two = Log.open(db, { "groups", "1" }), Log.open(db, { "groups", "2" })
+    assert.equal(0, one:last_index())
+    two:save{ term = 3, entries = entries_of(1, 2, 3) }
+    one:save{ term = 1, vote = "n1", entries = entries_of(1) }
+    assert.same(account(two), account(Log.open(db, { "groups", "2" })))
+    assert.equal("t2#2", Log.open(db, { "groups", "2" }):entry(2).data)
+    assert.equal(1, Log.open(db, { "groups", "1" }):last_index())
+    assert.equal(0, Log.open(db, "1"):last_index())
+    two:save{ term = 4, entries = entries_of(4), first = 2 }
+    assert.same({ [0] = 0, 1, 4 }, account(Log.open(db, { "groups", "2" })).terms)
+  end)
+
+  it("takes a string or a path of strings as name", function()
+    local db = scratch.open()
+    for _, name in ipairs{ 7, {}, { "groups", 7 }, true } do
+      raises("log_bad_field", Log.open, db, name)
+    end
   end)
 end)
 

@@ -36,6 +36,7 @@ local raise, encode, decode = errors.raise, format.encode, format.decode
 
 ---@class jangada.Log
 ---@field db table a store DB, or a node's face of one
+---@field parents string[] the buckets that lead to it, from the top
 ---@field name string the entry bucket
 ---@field meta_name string its sibling
 ---@field now jangada.log.Now|nil nil when it has to be read
@@ -52,6 +53,22 @@ local function read(self, fn, ...)
   local tx = self.db:write_tx()
   if tx then return fn(tx, self, ...) end
   return self.db:view(fn, self, ...)
+end
+
+--- What holds the two buckets: the transaction or a bucket; nil if it is not there.
+local function find_parent(tx, self)
+  local parent = tx
+  for _, name in ipairs(self.parents) do
+    parent = parent:bucket(name)
+    if not parent then return nil end
+  end
+  return parent
+end
+
+local function make_parent(tx, self)
+  local parent = tx
+  for _, name in ipairs(self.parents) do parent = parent:ensure_bucket(name) end
+  return parent
 end
 
 local function load_runs(meta)
@@ -85,8 +102,8 @@ local function load(tx, self)
   -- What a write transaction shows may never be committed.
   if tx:is_writable() then tx:on_rollback(self.forget) end
   local now = { first = 1, last = 0, term = 0, vote = nil, commit = 0, runs = runs.new() }
-  local bucket, meta = tx:bucket(self.name), tx:bucket(self.meta_name)
-  local last_value
+  local parent, bucket, meta, last_value = find_parent(tx, self), nil, nil, nil
+  if parent then bucket, meta = parent:bucket(self.name), parent:bucket(self.meta_name) end
   if bucket then
     local cursor <close> = bucket:cursor()
     local first = cursor:first()
@@ -120,18 +137,30 @@ local function known(self)
   return self.now or read(self, load)
 end
 
+local function is_path(name)
+  if type(name) ~= "table" or #name == 0 then return false end
+  for _, part in ipairs(name) do
+    if type(part) ~= "string" then return false end
+  end
+  return true
+end
+
 --- Opens the log in the bucket `name` of a DB and its sibling `name.meta`. Writes nothing: a log
 --- that is not there is empty, and its first `save` makes the buckets. Raises `log_damaged` if
 --- what is there does not fit together, `version_mismatch` if it has another format.
 ---@param db table a store DB, or a node's `db`
----@param name string the entry bucket
+---@param name string|string[] the entry bucket, or a path of names that ends with it
 ---@return jangada.Log
 function Log.open(db, name)
-  if type(name) ~= "string" then
-    raise("log_bad_field", "the name of a log must be a string, not %s", tostring(name))
+  local path = type(name) == "string" and { name } or name
+  if not is_path(path) then
+    raise("log_bad_field", "the name of a log must be a string or a path of strings, not %s",
+      tostring(name))
   end
+  name = path[#path]
   local self = setmetatable({
     db = db,
+    parents = table.move(path, 1, #path - 1, 1, {}),
     name = name,
     meta_name = name .. ".meta",
     now = nil,
@@ -174,13 +203,14 @@ end
 local function write(tx, self, now, term, vote, commit, first, entries)
   tx:on_rollback(self.forget)
   self.now = nil -- until all is written: a failure in between leaves nothing to believe
-  local meta = tx:bucket(self.meta_name)
+  local parent = make_parent(tx, self)
+  local meta = parent:bucket(self.meta_name)
   if not meta then
-    meta = tx:create_bucket(self.meta_name)
+    meta = parent:create_bucket(self.meta_name)
     meta:put("format", format.seal("format", format.VERSION))
   end
   if entries then
-    local bucket = tx:ensure_bucket(self.name, INTEGER_KEYS)
+    local bucket = parent:ensure_bucket(self.name, INTEGER_KEYS)
     if first <= now.last then cut(bucket, meta, now, first) end
     if #entries > 0 then append(bucket, meta, now, entries) end
   end
@@ -297,7 +327,8 @@ function Log:conflict_hint(index, term)
 end
 
 local function read_range(tx, self, from, to, bytes_max)
-  local bucket, entries, bytes = tx:bucket(self.name), {}, 0
+  local parent, entries, bytes = find_parent(tx, self), {}, 0
+  local bucket = parent and parent:bucket(self.name)
   for index = from, to do
     local value = bucket and bucket:get(index)
     if not value then
