@@ -1,0 +1,367 @@
+-- LMDB's traps of files and processes.
+local fresh = require "spec.support.fresh"
+local store = require "jangada.store"
+
+local raises = fresh.raises
+
+local function shell(command, ...)
+  assert(os.execute(command:format(...)))
+end
+
+local function bytes(path)
+  local f <close> = assert(io.open(path, "rb"))
+  return f:read("a")
+end
+
+local function write_file(path, content)
+  local f <close> = assert(io.open(path, "wb"))
+  f:write(content)
+end
+
+local function is_sanitized()
+  return (os.getenv("LD_PRELOAD") or ""):find("asan") ~= nil
+end
+
+describe("one file", function()
+  after_each(fresh.clean)
+
+  it("opens once in a process, by whatever name (trap 1)", function()
+    local db, path = fresh.open()
+    db:update(function(tx) tx:create_bucket("b"):put("k", "v") end)
+    local directory, name = path:match("^(.*)/([^/]+)$")
+    local link, hard = path .. "-symbolic", path .. "-hard"
+    shell("ln -s '%s' '%s'", path, link)
+    shell("ln '%s' '%s'", path, hard)
+    local reader = db:begin("read")
+    for _, other in ipairs{ path, directory .. "/./" .. name, directory .. "//" .. name, link,
+      hard } do
+      for _, options in ipairs{ {}, { read_only = true }, { shared = true } } do
+        local second, _, code = store.open(other, options)
+        assert.is_nil(second)
+        assert.equal("already_open", code)
+      end
+      collectgarbage()
+      db:update(function(tx) tx:bucket("b"):put("k", other) end)
+      assert.equal("v", reader:bucket("b"):get("k")) -- its slot is still its own
+    end
+    reader:rollback()
+    db:close()
+    for _, other in ipairs{ link, hard } do
+      db = fresh.open(other)
+      db:view(function(tx) assert.equal(hard, tx:bucket("b"):get("k")) end)
+      db:close()
+    end
+  end)
+
+  it("is in use for another process by a hard link too (trap 1)", function()
+    local _, path = fresh.open()
+    shell("ln '%s' '%s-hard'", path, path)
+    shell("ln -s '%s' '%s-symbolic'", path, path)
+    local script = [[
+      local store = require "jangada.store"
+      for _, path in ipairs{ ... } do
+        print((select(3, store.open(path, { lock_timeout_ms = 0 }))))
+      end
+    ]]
+    assert.equal("in_use\nin_use\nin_use\n",
+      (fresh.run(script, path, path .. "-hard", path .. "-symbolic")))
+  end)
+
+  it("is not the one that was opened, once it was replaced: that goes on (trap 36)", function()
+    local db, path = fresh.open()
+    db:update(function(tx) tx:create_bucket("b"):put("k", "old") end)
+    os.rename(path, path .. "-moved")
+    local another = fresh.open(path)
+    another:update(function(tx) tx:create_bucket("b"):put("k", "new") end)
+    db:view(function(tx) assert.equal("old", tx:bucket("b"):get("k")) end)
+    another:view(function(tx) assert.equal("new", tx:bucket("b"):get("k")) end)
+  end)
+
+  it("is made by one of many that find it missing, and used by all (trap 36)", function()
+    local script = [[
+      local store, path, n = require "jangada.store", ...
+      for _ = 1, n do
+        local db <close> = assert(store.open(path, { lock_timeout_ms = 20000 }))
+        db:update(function(tx)
+          local b = tx:ensure_bucket("b")
+          b:put("n", tostring((b:get("n") or 0) + 1))
+        end)
+      end
+    ]]
+    for _ = 1, 3 do
+      local path, pipes = fresh.path(), {}
+      for i = 1, 4 do pipes[i] = fresh.start(script, path, 15) end
+      for i = 1, 4 do
+        assert.equal("", pipes[i]:read("a"))
+        assert.is_true(pipes[i]:close())
+      end
+      local db = fresh.open(path)
+      db:view(function(tx) assert.equal("60", tx:bucket("b"):get("n")) end)
+    end
+  end)
+end)
+
+describe("a process", function()
+  after_each(fresh.clean)
+
+  it("killed within a transaction leaves the file whole and free (traps 5, 27, 37)", function()
+    local script = [[
+      local store, path, n = require "jangada.store", ...
+      local db = assert(store.open(path, { readers_max = 4 }))
+      local reader = db:begin("read")
+      db:update(function(tx) tx:ensure_bucket("b"):put("k", n) end)
+      local tx = db:begin("write")
+      tx:bucket("b"):put("k", "lost")
+      tx:savepoint(function() tx:bucket("b"):put("l", "lost") os.execute("kill -9 $PPID") end)
+    ]]
+    local path = fresh.path()
+    for i = 1, 10 do -- more often than there are slots
+      local _, status = fresh.run(script, path, i)
+      assert.equal(128 + 9, status)
+      local db <close> = assert(store.open(path, { readers_max = 4 }))
+      db:update(function(tx)
+        assert.same({ { "k", tostring(i) } }, fresh.gather(tx:bucket("b"):each()))
+        tx:bucket("b"):put("k", "mine")
+      end)
+    end
+  end)
+
+  it("that was started while the file was open does not hold it (trap 3)", function()
+    local db, path = fresh.open()
+    db:update(function(tx) tx:create_bucket("b") end)
+    local pipe <close> = io.popen("echo started; exec sleep 1 >&-")
+    assert.equal("started", pipe:read("l"))
+    db:close()
+    local output = fresh.run([[
+      local db, message = require "jangada.store".open(..., { lock_timeout_ms = 0 })
+      print(db and "mine" or message)
+    ]], path)
+    assert.equal("mine\n", output)
+  end)
+
+  it("with little address space gets a smaller map (trap 35)", function()
+    if is_sanitized() then return end -- which needs terabytes of it
+    local path = fresh.path()
+    write_file(path .. ".lua", [[
+      local db <close> = assert(require "jangada.store".open(...))
+      db:update(function(tx) tx:create_bucket("b"):put("k", "v") end)
+      print(db:view(function(tx) return tx:bucket("b"):get("k") end))
+    ]])
+    local pipe <close> = io.popen(("ulimit -v 300000; LUA_PATH='%s' LUA_CPATH='%s' "
+      .. "lua5.4 '%s' '%s' 2>&1"):format(package.path, package.cpath, path .. ".lua", path))
+    assert.equal("v\n", pipe:read("a"))
+  end)
+
+  it("that runs out of disk loses only that transaction (traps 12, 13)", function()
+    local path = fresh.path()
+    write_file(path .. ".lua", [[
+      local db <close> = assert(require "jangada.store".open(...))
+      db:update(function(tx) tx:create_bucket("b"):put("k", "v") end)
+      for _ = 1, 3 do
+        local ok, failure = pcall(db.update, db, function(tx)
+          for i = 1, 200 do tx:bucket("b"):put("x" .. i, ("x"):rep(10000)) end
+        end)
+        print(ok, failure.code)
+      end
+      db:update(function(tx) tx:bucket("b"):put("l", "w") end)
+      db:update(function(tx)
+        for k, v in tx:bucket("b"):each() do print(k, v) end
+        tx:bucket("b"):delete("k")
+      end)
+    ]])
+    -- a file-size limit is the disk that every test may fill: 1 MiB
+    local pipe <close> = io.popen(("trap '' XFSZ; ulimit -f 2048; LUA_PATH='%s' LUA_CPATH='%s' "
+      .. "lua5.4 '%s' '%s' 2>&1"):format(package.path, package.cpath, path .. ".lua", path))
+    assert.equal(("false\tno_space\n"):rep(3) .. "k\tv\nl\tw\n", pipe:read("a"))
+    local db = fresh.open(path)
+    db:view(function(tx)
+      assert.same({ { "l", "w" } }, fresh.gather(tx:bucket("b"):each()))
+    end)
+  end)
+
+  it("reads a file it may not write, and makes none where it may not (trap 34)", function()
+    local id <close> = io.popen("id -u")
+    if id:read("n") == 0 then return end -- who may everything
+    local directory = fresh.path()
+    shell("mkdir '%s'", directory)
+    local path = directory .. "/x.db"
+    fresh.open(path):close()
+    shell("chmod 500 '%s'; chmod 400 '%s'", directory, path)
+    local db, _, code = store.open(path)
+    assert.is_nil(db)
+    assert.equal("permission_denied", code)
+    _, _, code = store.open(directory .. "/y.db")
+    assert.equal("permission_denied", code)
+    fresh.open(path, { read_only = true })
+    shell("chmod 700 '%s'", directory)
+  end)
+end)
+
+-- Opens files and uses all that is in them; prints, for each, what came of it. A process of its
+-- own: LMDB reads through a map, so what nobody checks ends in a signal.
+local inspect = [[
+  local store = require "jangada.store"
+  local list, first = ...
+  local number = 0
+  for path in io.lines(list) do
+    number = number + 1
+    if number >= tonumber(first) then
+      io.write(number, " ")
+      io.flush()
+      local db, message, code = store.open(path, { durability = "none" })
+      local ok, failure = db ~= nil, message
+      if db then
+        code = "opened"
+        ok, failure = pcall(function()
+          db:view(function(tx)
+            for _, b in tx:buckets() do
+              for _, v in b:each() do assert(not v or #v >= 0) end
+            end
+          end)
+          db:update(function(tx) tx:ensure_bucket("b"):put("k", ("v"):rep(5000)) end)
+        end)
+        db:close{ force = true }
+      end
+      print(code)
+    end
+  end
+]]
+
+local function inspect_all(paths)
+  local list = fresh.path()
+  write_file(list, table.concat(paths, "\n") .. "\n")
+  local results, died, first = {}, {}, 1
+  while first <= #paths do
+    local output, status = fresh.run(inspect, list, first)
+    for number, code in output:gmatch("(%d+) ([%a_]+)\n") do results[tonumber(number)] = code end
+    if status == 0 then break end
+    while results[first] do first = first + 1 end
+    died[#died + 1] = ("%s: status %d %s"):format(paths[first], status, output:match("[^\n]*\n?$"))
+    first = first + 1
+  end
+  return results, died
+end
+
+describe("a damaged file", function()
+  after_each(fresh.clean)
+
+  local function sample()
+    local db, path = fresh.open()
+    db:update(function(tx)
+      for _, name in ipairs{ "a", "b" } do
+        local b = tx:create_bucket(name)
+        for i = 1, 100 do b:put(("%03d"):format(i), ("v"):rep(100)) end
+        b:create_bucket("n"):put("k", ("v"):rep(9000))
+      end
+    end)
+    db:update(function(tx) tx:bucket("a"):delete_range("010", "090") end)
+    db:close()
+    return bytes(path)
+  end
+
+  it("cut to any length is refused or read, never a signal (trap 15)", function()
+    local whole = sample()
+    local paths, sizes = {}, {}
+    for size = 0, #whole, 512 do sizes[#sizes + 1] = size end
+    for _, size in ipairs{ 1, 8, 100, 152, 4095, 4097, 8191, 8193, #whole - 1 } do
+      sizes[#sizes + 1] = size
+    end
+    for i, size in ipairs(sizes) do
+      paths[i] = fresh.path()
+      write_file(paths[i], whole:sub(1, size))
+    end
+    local results, died = inspect_all(paths)
+    assert.same({}, died)
+    for i, size in ipairs(sizes) do
+      if size < 4096 then
+        assert.is_true(results[i] == "invalid_file" or results[i] == "truncated", size)
+      elseif size < #whole then
+        assert.equal("truncated", results[i], size)
+      else
+        assert.equal("opened", results[i])
+      end
+    end
+  end)
+
+  it("with any byte of its meta pages changed is refused or used, never a signal "
+    .. "(traps 15, 16)", function()
+    local whole = sample()
+    local page = string.unpack("<I4", whole, 41)
+    local paths, what = {}, {}
+    for meta = 0, 1 do
+      for offset = 0, 151 do
+        local at = meta * page + offset + 1
+        local old = whole:byte(at)
+        for _, new in ipairs{ old ~ 1, old ~ 0x80, old ~ 0xff } do
+          local path = ("%s/%d.%03d.%02x"):format(fresh.directory, meta, offset, new)
+          write_file(path, whole:sub(1, at - 1) .. string.char(new) .. whole:sub(at + 1))
+          paths[#paths + 1], what[#what + 1] = path, offset
+        end
+      end
+    end
+    local results, died = inspect_all(paths)
+    for i, offset in ipairs(what) do
+      if offset >= 16 and offset < 24 then -- magic and version, in either meta page
+        assert.is_truthy(("invalid_file truncated version_mismatch"):find(results[i]), paths[i])
+      end
+    end
+    assert.same({}, died)
+  end)
+end)
+
+describe("a file of another program", function()
+  after_each(fresh.clean)
+
+  -- mdb_load makes what our own API does not.
+  local function load(path, name, flags, items)
+    local dump = { "VERSION=3\nformat=print\ntype=btree\nmapsize=1048576\n" }
+    if name then dump[#dump + 1] = "database=" .. name .. "\n" end
+    dump[#dump + 1] = flags .. "HEADER=END\n"
+    for _, item in ipairs(items) do
+      dump[#dump + 1] = (" %s\n %s\n"):format(item[1], item[2])
+    end
+    dump[#dump + 1] = "DATA=END\n"
+    write_file(path .. ".dump", table.concat(dump))
+    shell("mdb_load -n -f '%s.dump' '%s'", path, path)
+  end
+
+  local has_tools = io.popen("command -v mdb_load"):read("a") ~= ""
+
+  it("shows its databases as buckets, and leaves plain keys alone", function()
+    if not has_tools then return end
+    local path = fresh.path()
+    load(path, "theirs", "", { { "a", "1" }, { "b", "2" } })
+    load(path, "dup", "dupsort=1\n", { { "a", "1" }, { "a", "2" } })
+    load(path, nil, "", { { "plain", "value" } })
+    local db = fresh.open(path)
+    db:update(function(tx)
+      assert.same({ { "dup", false }, { "theirs", tx:bucket("theirs") } },
+        fresh.gather(tx:buckets()))
+      local b = tx:bucket("theirs")
+      assert.same({ { "a", "1" }, { "b", "2" } }, fresh.gather(b:each()))
+      raises("incompatible", tx.bucket, tx, "dup")
+      raises("incompatible", tx.delete_bucket, tx, "dup")
+      raises("incompatible", tx.create_bucket, tx, "dup")
+      raises("incompatible", tx.create_bucket, tx, "plain")
+      raises("incompatible", tx.delete_bucket, tx, "plain")
+      assert.is_nil(tx:bucket("plain"))
+      pcall(tx.savepoint, tx, function()
+        b:create_bucket("nested"):put("k", "v")
+        error()
+      end)
+      assert.same({ { "a", "1" }, { "b", "2" } }, fresh.gather(b:each()))
+      b:create_bucket("nested"):put("k", "v")
+      b:put("c", "3")
+    end)
+    db:close()
+    db = fresh.open(path)
+    db:update(function(tx)
+      assert.equal("v", tx:bucket("theirs"):bucket("nested"):get("k"))
+      tx:delete_bucket("theirs")
+      tx:create_bucket("theirs"):put("k", "ours")
+    end)
+    db:close()
+    local pipe <close> = io.popen("mdb_dump -n -p -s theirs '" .. path .. "'")
+    assert.matches("HEADER=END\n k\n ours\nDATA=END", pipe:read("a"), 1, true)
+  end)
+end)
