@@ -212,10 +212,12 @@ static void check_append(lua_State *L, jg_bucket *b, lua_Integer n) {
   jg_key keys[2];
   MDB_val value;
   bool past;
+  bool has_list = lua_istable(L, 2);
+  if (!has_list && n > 1) append_key(L, b, n, &keys[0]); /* the last of a row is in range */
   for (lua_Integer i = 1; i <= n; i++) {
     jg_key *key = &keys[i & 1];
-    append_key(L, b, i, key);
-    if (i > 1 && jg_compare(&key->val, &keys[~i & 1].val) <= 0)
+    if (has_list || i == 1) append_key(L, b, i, key);
+    if (has_list && i > 1 && jg_compare(&key->val, &keys[~i & 1].val) <= 0)
       jg_raise(L, "not_ascending", "append: key %I is not past the one before it",
                (LUAI_UACINT)i);
     if (lua_rawgeti(L, 3, i) != LUA_TSTRING)
@@ -230,6 +232,35 @@ static void check_append(lua_State *L, jg_bucket *b, lua_Integer n) {
   }
 }
 
+/* All has been checked. One cursor for all: LMDB then stays on the last page. */
+static int append_all(lua_State *L, jg_bucket *b, lua_Integer n) {
+  MDB_cursor *cursor;
+  MDB_val value, stored;
+  jg_key key;
+  bool has_list = lua_istable(L, 2);
+  size_t skip = b->prefixed ? JG_PREFIX_SIZE : 0;
+  unsigned flags = b->prefixed ? 0 : MDB_APPEND; /* behind a prefix another bucket may follow */
+  int rc = mdb_cursor_open(b->tx->txn, b->dbi, &cursor);
+  if (rc != 0) return rc;
+  append_key(L, b, 1, &key);
+  uint64_t first = has_list ? 0 : jg_get_u64(key.bytes + skip);
+  for (lua_Integer i = 1; rc == 0 && i <= n; i++) { /* nothing in here can raise */
+    if (has_list)
+      append_key(L, b, i, &key);
+    else
+      jg_put_u64(key.bytes + skip, first + (uint64_t)(i - 1));
+    lua_rawgeti(L, 3, i);
+    value.mv_data = (void *)lua_tolstring(L, -1, &value.mv_size);
+    bool escapes = !is_plain(b) && jg_value_must_escape(&value);
+    stored = escapes ? (MDB_val){value.mv_size + JG_ESCAPE_SIZE, NULL} : value;
+    rc = mdb_cursor_put(cursor, &key.val, &stored, flags | (escapes ? MDB_RESERVE : 0));
+    if (rc == 0 && escapes) jg_value_escape(&value, stored.mv_data);
+    lua_pop(L, 1);
+  }
+  mdb_cursor_close(cursor);
+  return rc;
+}
+
 /* bucket:append(keys, values), or bucket:append(first, values) in a bucket of integer keys. */
 static int bucket_append(lua_State *L) {
   jg_bucket *b = jg_check_bucket(L, 1);
@@ -242,18 +273,9 @@ static int bucket_append(lua_State *L) {
   if (lua_istable(L, 2))
     luaL_argcheck(L, (lua_Integer)lua_rawlen(L, 2) == n, 3, "as many values as keys expected");
   check_append(L, b, n);
-  unsigned flags = b->prefixed ? 0 : MDB_APPEND; /* another bucket may follow a prefix */
   b->tx->writes++;
-  for (lua_Integer i = 1; i <= n; i++) {
-    jg_key key;
-    MDB_val value;
-    append_key(L, b, i, &key);
-    lua_rawgeti(L, 3, i);
-    value.mv_data = (void *)lua_tolstring(L, -1, &value.mv_size);
-    int rc = put_value(b, &key.val, &value, flags);
-    if (rc != 0) jg_raise_rc(L, rc, "append");
-    lua_pop(L, 1);
-  }
+  int rc = n > 0 ? append_all(L, b, n) : 0;
+  if (rc != 0) jg_raise_rc(L, rc, "append");
   b->tx->counts.appended += (uint64_t)n;
   lua_pushinteger(L, n);
   return 1;

@@ -18,7 +18,9 @@ static void look_again(lua_State *L, jg_bucket *b) {
   jg_found found;
   int rc = jg_find(b->tx, b->up, b->name, b->name_size, &found);
   if (rc != 0) jg_raise_rc(L, rc, "bucket");
-  if (found.kind != JG_IS_BUCKET || found.dbi != b->dbi || found.record.id != b->record.id) {
+  bool same_id = !found.has_record || !b->has_record || found.record.id == b->record.id;
+  if (found.kind != JG_IS_BUCKET || found.dbi != b->dbi || found.prefixed != b->prefixed ||
+      !same_id) {
     jg_close(&b->h); /* and with it the buckets in it */
     return;
   }

@@ -154,15 +154,18 @@ int jg_cursor_seek(jg_cursor *c, const MDB_val *to, MDB_val *key, MDB_val *value
 }
 
 /* Pushes key and value of where the cursor is. The value comes first: pushing it may run
-** finalizers, which may end the transaction and unmap what `value` points to. */
+** finalizers, which may end the transaction and unmap what `value` points to, or move this very
+** cursor: so the key is copied before. */
 int jg_cursor_push(lua_State *L, jg_cursor *c, int rc, const MDB_val *value, const char *what) {
   if (rc == MDB_NOTFOUND) {
     lua_pushnil(L);
     return 1;
   }
   if (rc != 0) return jg_raise_rc(L, rc, what);
+  jg_key key;
+  jg_copy_key(&key, &c->key);
   jg_push_value(L, c->bucket, value);
-  jg_push_key(L, c->bucket, &c->key.val);
+  jg_push_key(L, c->bucket, &key.val);
   lua_insert(L, -2);
   return 2;
 }

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <time.h>
@@ -44,6 +45,9 @@ typedef struct meta_page {
 #define META_VERSION 1
 #define META_FLAG 0x08
 #define NO_PAGE UINT64_MAX
+#define PAGE_HEADER_SIZE 16
+#define TREE_INTEGER_KEYS 0x08   /* as the free list has, and no tree that we can read */
+#define TREE_FLAGS_FOREIGN 0x7e  /* reverse keys, duplicates and their kinds */
 
 static bool is_remote(int fd) {
   struct statfs fs;
@@ -58,6 +62,18 @@ static bool is_remote(int fd) {
     return true;
   default: return false;
   }
+}
+
+/* Is there no room to grow by a few pages: on the filesystem, or by the process's own limit? */
+bool jg_file_is_full(const jg_db *db) {
+  struct statfs fs;
+  struct stat st;
+  struct rlimit limit;
+  const uint64_t few = 64 * (uint64_t)db->page_size;
+  if (fstatfs(db->lock_fd, &fs) == 0 && (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize < few)
+    return true;
+  return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+         fstat(db->lock_fd, &st) == 0 && (uint64_t)st.st_size + few > limit.rlim_cur;
 }
 
 static void sleep_ms(int ms) {
@@ -144,23 +160,48 @@ static bool read_meta(int fd, uint64_t at, meta_page *meta) {
          meta->magic == META_MAGIC && (meta->page_flags & META_FLAG) != 0;
 }
 
-static bool check_meta(const meta_page *meta, uint64_t page_size, uint64_t file_size,
+/* A root page that is none would kill LMDB at the first step: what its header says must hold. */
+static bool check_root(int fd, const meta_page *meta, uint64_t page_size, const meta_tree *tree,
+                       const char *path, jg_failure *f) {
+  struct {
+    uint64_t number;
+    uint16_t pad, flags, lower, upper;
+  } header;
+  if (tree->root == NO_PAGE) return true;
+  if (tree->root < 2 || tree->root > meta->last_page ||
+      pread(fd, &header, sizeof header, (off_t)(tree->root * page_size)) != sizeof header)
+    return jg_fail(f, "invalid_file", "%s: its meta page names a root page out of range", path);
+  bool is_node_page = header.flags == 1 || header.flags == 2; /* a branch or a leaf */
+  if (header.number != tree->root || !is_node_page || header.lower < PAGE_HEADER_SIZE ||
+      header.lower > header.upper || header.upper > page_size ||
+      (header.flags == 2) != (tree->depth == 1) ||
+      (tree->depth == 1 && tree->entries != (header.lower - PAGE_HEADER_SIZE) / 2u))
+    return jg_fail(f, "invalid_file", "%s: page %llu is not the root page that its meta page says",
+                   path, (unsigned long long)tree->root);
+  return true;
+}
+
+/* Whatever LMDB would believe without a look. */
+static bool check_meta(int fd, const meta_page *meta, uint64_t page_size, uint64_t file_size,
                        const char *path, jg_failure *f) {
   if (meta->version != META_VERSION)
     return jg_fail(f, "version_mismatch", "%s: LMDB data version %u, not %d", path,
                    (unsigned)meta->version, META_VERSION);
+  if (meta->trees[0].pad != page_size)
+    return jg_fail(f, "invalid_file", "%s: its meta pages differ in the page size", path);
   if (meta->last_page > UINT64_MAX / page_size - 1)
     return jg_fail(f, "invalid_file", "%s: its meta page names an impossible last page", path);
   if ((meta->last_page + 1) * page_size > file_size)
     return jg_fail(f, "truncated", "%s: %llu bytes where its meta page says %llu", path,
                    (unsigned long long)file_size,
                    (unsigned long long)((meta->last_page + 1) * page_size));
-  for (int i = 0; i < 2; i++) {
-    uint64_t root = meta->trees[i].root;
-    if (root != NO_PAGE && (root < 2 || root > meta->last_page))
-      return jg_fail(f, "invalid_file", "%s: its meta page names a root page out of range", path);
-  }
-  return true;
+  if ((meta->trees[0].flags & TREE_FLAGS_FOREIGN) != TREE_INTEGER_KEYS)
+    return jg_fail(f, "invalid_file", "%s: its free list is of an unknown kind", path);
+  if ((meta->trees[1].flags & (TREE_FLAGS_FOREIGN | TREE_INTEGER_KEYS)) != 0)
+    return jg_fail(f, "incompatible",
+                   "%s: the flags of its main database are not supported", path);
+  return check_root(fd, meta, page_size, &meta->trees[0], path, f) &&
+         check_root(fd, meta, page_size, &meta->trees[1], path, f);
 }
 
 bool jg_file_check(int fd, const char *path, const jg_open_options *o, jg_failure *f) {
@@ -180,7 +221,7 @@ bool jg_file_check(int fd, const char *path, const jg_open_options *o, jg_failur
   if (file_size < 2 * page_size || !read_meta(fd, page_size, &metas[1]))
     return jg_fail(f, "truncated", "%s: it ends within its meta pages", path);
   /* The newer one counts; the older one may name pages that a crash kept from the file. */
-  return check_meta(&metas[metas[1].tx_id > metas[0].tx_id], page_size, file_size, path, f);
+  return check_meta(fd, &metas[metas[1].tx_id > metas[0].tx_id], page_size, file_size, path, f);
 }
 
 /* ---- making a file --------------------------------------------------------------------- */

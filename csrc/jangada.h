@@ -155,6 +155,7 @@ void jg_unregister(jg_db *db);
 unsigned jg_fork_count(void);
 
 int jg_file_lock(const char *path, const jg_open_options *o, bool *missing, jg_failure *f);
+bool jg_file_is_full(const jg_db *db);
 bool jg_file_lock_writer(jg_db *db, jg_failure *f); /* of several processes, one writes */
 void jg_file_unlock_writer(jg_db *db);
 bool jg_file_publish(const char *temporary, const char *path, bool may_exist, jg_failure *f);

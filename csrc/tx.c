@@ -14,6 +14,7 @@
 */
 #include "jangada.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum { OWNER = 1, HANDLERS, USER_VALUES = 3 };
@@ -228,6 +229,7 @@ void jg_tx_commit(lua_State *L, int idx) {
   if (rc == 0) tx->db->commits++;
   jg_close(&tx->h);
   jg_tx_handlers(L, idx, rc == 0 ? JG_ON_COMMIT : JG_ON_ROLLBACK, 0, rc != 0);
+  if (rc == EIO && jg_file_is_full(tx->db)) rc = ENOSPC; /* LMDB calls a short write EIO */
   if (rc != 0) jg_raise_rc(L, rc, "commit");
 }
 

@@ -15,7 +15,7 @@ local function become_leader(raft)
   raft.node:trace("leader", { term = state.term })
   for _, peer in ipairs(raft.peers) do
     raft.next[peer], raft.match[peer] = state.last + 1, 0
-    raft.awaited[peer], raft.heard_ms[peer] = 0, now_ms
+    raft.awaited[peer], raft.probed[peer], raft.heard_ms[peer] = 0, 0, now_ms
   end
   sessions.read_log(raft.sessions, raft.log, raft.applied)
   raft.heartbeat = raft.node:every(raft.options.heartbeat_ms, raft.on_heartbeat)

@@ -1,8 +1,8 @@
 --- AppendEntries: how a leader makes the logs of others like its own (section 5.3).
 --
 -- A peer has one message with entries on its way at a time; what gathers meanwhile goes with the
--- next one, up to `batch_bytes_max` of data. Heartbeats are empty. A peer that answers one without
--- having got the entries that were on their way gets them again, so a lost message costs a
+-- next one, up to `batch_bytes_max` of data. Heartbeats are empty. A peer that answers one, but not
+-- the entries that were on their way before it, gets them again: so a lost message costs a
 -- heartbeat, and a peer that is down is not sent the same entries over and over.
 
 local commitment = require "jangada.raft.commitment"
@@ -71,6 +71,7 @@ end
 ---@param raft jangada.Raft a leader
 function replication.heartbeat(raft)
   server.persist_commit(raft)
+  for _, peer in ipairs(raft.peers) do raft.probed[peer] = raft.awaited[peer] end
   local next = common_next(raft)
   if next then
     raft.node:broadcast(append_entries(raft, next, {}))
@@ -149,8 +150,10 @@ local function note_success(raft, peer, body)
   local match = raft.rules.match_on_success(raft.match[peer], body.match)
   raft.match[peer] = match
   if raft.next[peer] <= match then raft.next[peer] = match + 1 end
-  -- An answered heartbeat shows what has not arrived; any other answer, what has.
-  if match >= raft.awaited[peer] or body.match == body.prev_index then raft.awaited[peer] = 0 end
+  local awaited, is_heartbeat = raft.awaited[peer], body.match == body.prev_index
+  if match >= awaited or is_heartbeat and raft.probed[peer] == awaited then
+    raft.awaited[peer] = 0 -- it has arrived; or it was sent before the heartbeat, and is lost
+  end
   if match > state.commit then commitment.advance(raft) end
   if raft.awaited[peer] == 0 and raft.next[peer] <= state.last then send_next(raft, peer) end
 end

@@ -26,8 +26,10 @@ local server = {}
 ---@field next table<string, integer> the next index to send to each peer, while leading
 ---@field match table<string, integer> how far each peer is known to hold this log, while leading
 ---@field awaited table<string, integer> the last index on its way to each peer, 0 if none is
+---@field probed table<string, integer> what was on its way when the last heartbeat was sent
 ---@field heard_ms table<string, number> when each peer was last heard of, while leading
 ---@field waiting table<integer, table[]> client requests to answer, by the index they wait for
+---@field resting_commit integer the commit index at the last heartbeat
 ---@field contact_ms number when a leader was last heard of, a vote was given, an election begun
 ---@field timeout_ms integer the election timeout drawn last
 ---@field heartbeat table|nil the timer of a leader
@@ -60,8 +62,8 @@ function server.new(node, options, rules, machine)
   return {
     node = node, rules = rules, options = options, log = log, machine = machine,
     sessions = sessions.new(), state = node.state, applied = 0, members = members, peers = peers,
-    granted = {}, next = {}, match = {}, awaited = {}, heard_ms = {}, waiting = {},
-    contact_ms = node:now(), timeout_ms = 0, heartbeat = nil,
+    granted = {}, next = {}, match = {}, awaited = {}, probed = {}, heard_ms = {}, waiting = {},
+    resting_commit = node.state.commit, contact_ms = node:now(), timeout_ms = 0, heartbeat = nil,
   }
 end
 
@@ -83,11 +85,16 @@ function server.persist(raft, entries, first)
   end
 end
 
---- Saves the commit index alone, when there was nothing to save it with for a while.
+--- Saves the commit index alone, if it has stood still since the last time: there was nothing to
+--- save it with for a while.
 ---@param raft jangada.Raft
 function server.persist_commit(raft)
-  local _, _, commit = raft.log:hard_state()
-  if commit < raft.state.commit then raft.log:save{ commit = raft.state.commit } end
+  local commit = raft.state.commit
+  if commit == raft.resting_commit then
+    raft.log:save_fields(nil, nil, commit)
+  else
+    raft.resting_commit = commit
+  end
 end
 
 --- 5.2: counts the election timeout from now.
