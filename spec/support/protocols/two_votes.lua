@@ -1,0 +1,3 @@
+-- Raft with a planted bug: a follower grants its vote to whoever asks, twice in a term if need be.
+
+return require("jangada.raft").with{may_vote_for = function() return true end}
