@@ -204,9 +204,12 @@ describe("section 8:", function()
   it("answers survive a restart: they are rebuilt from the log", function()
     local cluster = new_cluster(3, { machine = "kv" })
     ask(cluster, 1, submit(1, kv.put("x", "1"), kv.get("x"), kv.put("x", "2"), kv.get("x")))
-    cluster:advance(1, 50)
-    cluster:settle()
+    for _ = 1, 3 do
+      cluster:advance(1, 50)
+      cluster:settle()
+    end
     for i = 1, 3 do cluster:boot(i) end
+    for i = 1, 3 do assert.equal(5, #cluster.fakes[i].committed) end
     assert.equal(5, cluster:state(1).commit)
     assert.is_true(cluster:elect(1))
     assert.same({ true, "1", true, "2" }, ask(cluster, 1,
