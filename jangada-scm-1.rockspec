@@ -69,6 +69,7 @@ build = {
     ["jangada.lab.world"] = "lua/jangada/lab/world.lua",
     ["jangada.log"] = "lua/jangada/log.lua",
     ["jangada.log.format"] = "lua/jangada/log/format.lua",
+    ["jangada.log.loading"] = "lua/jangada/log/loading.lua",
     ["jangada.log.rules"] = "lua/jangada/log/rules.lua",
     ["jangada.log.runs"] = "lua/jangada/log/runs.lua",
     ["jangada.log.tail"] = "lua/jangada/log/tail.lua",

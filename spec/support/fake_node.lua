@@ -39,7 +39,9 @@ end
 local function new_node(fake, config)
   local node = { id = config.id, peers = config.peers, db = counted(fake, config.db) }
   function node.on(_, kind, fn) fake.handlers[kind] = fn end
-  function node.send(_, dest, body) fake.sent[#fake.sent + 1] = { dest = dest, body = copy(body) } end
+  function node.send(_, dest, body)
+    fake.sent[#fake.sent + 1] = { dest = dest, body = copy(body) }
+  end
   function node:broadcast(body)
     for _, peer in ipairs(self.peers) do self:send(peer, body) end
   end
