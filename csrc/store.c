@@ -2,7 +2,7 @@
 **
 ** store.c - the module jangada.store: its functions and its classes.
 */
-#include "jangada.h"
+#include "pages.h"
 
 #define STORE_VERSION "0.1.0"
 
@@ -47,7 +47,11 @@ __attribute__((visibility("default"))) int luaopen_jangada_store(lua_State *L) {
   jg_open_tx(L);
   jg_open_bucket(L);
   jg_open_cursor(L);
+  jg_open_check(L);
   luaL_newlib(L, functions);
+  luaL_setfuncs(L, jg_check_functions, 0);
+  jg_push_finding_codes(L);
+  lua_setfield(L, -2, "finding_codes");
   lua_pushliteral(L, STORE_VERSION);
   lua_setfield(L, -2, "version");
   int major, minor, patch;

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+**
+** findings.h - what a check can find: JG_FINDING(constant, name, sentence), as its reader wants it.
+*/
+JG_FINDING(BAD_META, "bad_meta", "A meta page is no meta page, or says what cannot be.")
+JG_FINDING(TRUNCATED, "truncated", "The file is shorter than its meta page says.")
+JG_FINDING(UNREADABLE, "unreadable", "The system could not read a page.")
+JG_FINDING(OUT_OF_RANGE, "out_of_range", "Something refers to a page that the file does not have.")
+JG_FINDING(DOUBLE_USE, "double_use", "A page is used twice, or both used and free.")
+JG_FINDING(LEAKED, "leaked", "A page is neither used nor free.")
+JG_FINDING(BAD_PAGE, "bad_page", "The header of a page is wrong.")
+JG_FINDING(BAD_NODE, "bad_node", "A node leaves its page or has impossible flags.")
+JG_FINDING(OVERLAP, "overlap", "Two nodes of a page share bytes.")
+JG_FINDING(BAD_KEY, "bad_key", "A key is empty or has a size that it cannot have.")
+JG_FINDING(KEY_ORDER, "key_order", "Keys are out of order, or outside what the pages above allow.")
+JG_FINDING(BAD_DEPTH, "bad_depth", "A branch or leaf lies at the wrong depth of its tree.")
+JG_FINDING(BAD_COUNT, "bad_count",
+           "A tree has other numbers of pages or entries than its head says.")
+JG_FINDING(BAD_FREE_LIST, "bad_free_list", "A record of the free list is not as LMDB writes it.")
+JG_FINDING(BAD_TREE, "bad_tree", "The head of a tree is impossible.")
+JG_FINDING(BAD_RECORD, "bad_record", "The record of a bucket is damaged or missing.")
+JG_FINDING(MISSING_TREE, "missing_tree", "A bucket's record names a tree that does not exist.")
+JG_FINDING(DUPLICATE_ID, "duplicate_id", "Two buckets have the same id.")
+JG_FINDING(DUPLICATE_TREE, "duplicate_tree", "Two buckets have the same tree.")
+JG_FINDING(BAD_ID, "bad_id", "A bucket has an id that was not given out yet, or is reserved.")
+JG_FINDING(ORPHAN, "orphan", "Items or a tree belong to no bucket that can be reached.")
+JG_FINDING(BAD_INTEGER_KEY, "bad_integer_key", "A bucket of integer keys has a key that is none.")
+JG_FINDING(BAD_FLAGS, "bad_flags", "The flags of a bucket's record lie.")
+JG_FINDING(BAD_MARK, "bad_mark", "A mark of a hidden tree does not fit the tree.")
+JG_FINDING(BAD_FIELD, "bad_field", "A field of the store itself is not as the store writes it.")
