@@ -78,3 +78,15 @@ clean: ## remove what was built
 	rm -rf build jangada
 
 -include $(OBJECTS:.o=.d)
+
+# The fuzzer needs clang and libclang-rt-14-dev (Debian's names). RUNS=0 runs until interrupted.
+RUNS        ?= 10000000
+FUZZ_SOURCES = spec/support/fuzz_check.c $(filter-out csrc/check_lua.c,$(wildcard csrc/check*.c)) \
+               csrc/pages.c csrc/record.c
+.PHONY: fuzz-check
+fuzz-check: ## fuzz the check of damaged files (RUNS=10000000)
+	@mkdir -p $(BUILD)/fuzz/corpus
+	clang $(WARNINGS) -O2 -g -D_GNU_SOURCE -Icsrc $(shell pkg-config --cflags lua5.4 lmdb) $(SANITIZE) \
+	  -fsanitize=fuzzer -o $(BUILD)/fuzz/check $(FUZZ_SOURCES)
+	cd $(BUILD)/fuzz && ./check -max_len=32768 -runs=$(if $(filter 0,$(RUNS)),-1,$(RUNS)) \
+	  -print_final_stats=1 corpus '$(CURDIR)/spec/corpus/check'
