@@ -1,0 +1,18 @@
+-- The reference Raft under faults drawn from the seed: `jangada lab run examples/raft_scenario.lua`.
+-- Another seed is another run: `jangada lab run examples/raft_scenario.lua --seed 7`.
+
+local lab = require "jangada.lab"
+
+local commands = {}
+for i = 1, 200 do commands[i] = ("line %d"):format(i) end
+
+return {
+  seed = 1,
+  nodes = 5,
+  protocol = "jangada.raft.protocol",
+  options = { machine = "list" },
+  network = { delay_ms = { 1, 10 }, loss = 0.02 },
+  faults = { duration_ms = 8000 },
+  clients = { lab.stream{ commands = commands, batch_max = 4 } },
+  duration_ms = 12000,
+}
