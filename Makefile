@@ -15,9 +15,10 @@ ALL_LIBS   = $(shell pkg-config --libs lmdb) -pthread
 SOURCES   := $(wildcard csrc/*.c)
 OBJECTS   := $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(SOURCES))
 MODULE    := $(BUILD)/jangada/store.so
+SPEC_TOOL := $(BUILD)/spec/process.so
 RUN        = LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/?.so;;' $(LUA)
 
-.PHONY: help deps all module demo test test-all lint asan gc-torture bench bench-lab rock install clean
+.PHONY: help deps all module spec-tools demo test test-all lint asan gc-torture bench bench-lab rock install clean
 .DEFAULT_GOAL := all
 
 help: ## list the targets
@@ -40,13 +41,20 @@ $(BUILD)/obj/%.o: csrc/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+spec-tools: $(SPEC_TOOL) ## build what the specs need beside the module
+	@:
+
+$(SPEC_TOOL): spec/support/process.c Makefile | deps
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -shared $(LDFLAGS) -o $@ $< -pthread
+
 demo: all ## replicate INPUT through a five-node cluster, a crash and a partition (SEED=1)
 	@$(RUN) bin/jangada demo --seed='$(SEED)' --directory '$(BUILD)/demo' '$(subst ','\'',$(INPUT))'
 
-test: all ## run the specs
+test: all spec-tools ## run the specs
 	@BUILD=$(BUILD) $(BUSTED)
 
-test-all: all ## run the specs, the slow ones too
+test-all: all spec-tools ## run the specs, the slow ones too
 	@BUILD=$(BUILD) $(BUSTED) --run=all
 
 lint: deps ## luacheck, the rockspec, C formatting
@@ -56,10 +64,10 @@ lint: deps ## luacheck, the rockspec, C formatting
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 asan: deps ## run the specs with AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory BUILD=build/asan CFLAGS="-O1 -g $(SANITIZE)" \
-	  LDFLAGS="$(SANITIZE)" module
+	  LDFLAGS="$(SANITIZE)" module spec-tools
 	@LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" BUILD=build/asan $(BUSTED) --run=asan
 
-gc-torture: all ## run the specs with the collector always on
+gc-torture: all spec-tools ## run the specs with the collector always on
 	@BUILD=$(BUILD) $(LUA) -e 'collectgarbage("incremental", 0, 1000, 1)' \
 	  $(or $(shell command -v busted),/usr/bin/busted) --run=torture
 
@@ -77,7 +85,7 @@ install: all ## install under PREFIX
 clean: ## remove what was built
 	rm -rf build jangada
 
--include $(OBJECTS:.o=.d)
+-include $(OBJECTS:.o=.d) $(SPEC_TOOL:.so=.d)
 
 # The fuzzer needs clang and libclang-rt-14-dev (Debian's names). RUNS=0 runs until interrupted.
 RUNS        ?= 10000000
