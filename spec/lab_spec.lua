@@ -4,6 +4,7 @@ local store = require "jangada.store"
 
 local world_of = labs.world
 local ping = "spec/support/protocols/ping.lua"
+local gossip = "spec/support/protocols/gossip.lua"
 
 -- Five nodes that ping each other, with faults; the hash after two seconds and the events.
 local function run_ping(seed, options)
@@ -37,7 +38,7 @@ describe("a run", function()
         world:run(2000)
         io.write(world:hash(), " ", world.events, "\n")
       end]]
-    for _, protocol in ipairs{ping, "jangada.raft.protocol"} do
+    for _, protocol in ipairs{ping, gossip, "jangada.raft.protocol"} do
       local here = {}
       for seed = 1, 3 do
         local hash, events = run_ping(seed, {protocol = protocol})

@@ -378,6 +378,14 @@ describe("a turn", function()
     assert.equal("handler_error", verdict.kind)
   end)
 
+  it("ends the node that has made a table weak", function()
+    fails_with("not_deterministic", [[
+      local meta = {}
+      node.cache = setmetatable({}, meta)
+      node:after(1, function() meta.__mode = "k" end)
+    ]])
+  end)
+
   it("counts marks and fault points", function()
     local world <close> = world_of([[
       node.state = {struck = 0}
@@ -441,6 +449,15 @@ describe("a timer", function()
       local timer = node:after(1000, function() end)
       for _ = 1, 1000 do timer:reset(2000) end
     ]]
+    assert.equal(1, world.heap.size)
+  end)
+
+  it("leaves nothing in the queue of the times it was moved from", function()
+    local world <close> = world_of[[
+      local timer = node:every(500, function() end)
+      for i = 1, 200 do timer:reset(500 - i) end
+    ]]
+    world:run(5000)
     assert.equal(1, world.heap.size)
   end)
 

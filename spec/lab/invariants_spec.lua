@@ -118,6 +118,16 @@ describe("log matching", function()
     ]])
   end)
 
+  it("finds a changed entry below one that is as it was before a truncation", function()
+    guilty("log_matching", head .. [[
+      log:save{term = 1, entries = {]] .. entry(1, "a") .. "," .. entry(1, "b") .. "," .. entry(1, "c") .. [[}}
+      node:after(10, function() log:save{first = 2, entries = {}} end)
+      node:after(20, function()
+        log:save{entries = {]] .. entry(1, "B") .. "," .. entry(1, "c") .. [[}}
+      end)
+    ]], {nodes = 1})
+  end)
+
   it("finds what a node has in its log when it comes back", function()
     guilty("log_matching", head .. [[
       if log:last_index() == 0 then

@@ -39,6 +39,15 @@ describe("the network", function()
     end
   end)
 
+  it("loses the same messages whenever the losses began", function()
+    local early, late = network{loss = 0.5}, network{}
+    for i = 1, 200 do
+      if i == 50 then late:set_loss(0.5) end
+      local expected, actual = early:fate("n1", "n2"), late:fate("n1", "n2")
+      if i >= 50 then assert.equal(expected, actual) end
+    end
+  end)
+
   it("takes what a node sends to itself at once and surely", function()
     local net = network{loss = 1, delay_ms = {50, 50}}
     assert.equal(1, net:fate("n1", "n1"))
