@@ -83,7 +83,7 @@ static bool gather_record(jg_check *c, check_record found, const jg_value *value
   found.damaged = kind == JG_DAMAGED || size != value->size - JG_RECORD_SIZE;
   found.tree = NO_TREE;
   if (found.damaged) {
-    record->tree[0] = '\0';
+    record->kind = 0;
   } else {
     found.id = record->id;
     found.kind = record->kind;
@@ -148,7 +148,8 @@ static check_prefix *find_prefix(jg_check *c, uint64_t id, uint64_t page) {
 /* A bucket at the top level whose name is also that of a tree, and which has another. */
 static void note_shadow(jg_check *c, jg_bytes name, const jg_record *record) {
   uint32_t tree = tree_named(c, name.bytes, name.size);
-  if (tree != NO_TREE && !is_named(name, record->tree)) jg_check_tree(c, tree)->shadowed = true;
+  bool is_its_own = record->kind == 'T' && is_named(name, record->tree);
+  if (tree != NO_TREE && !is_its_own) jg_check_tree(c, tree)->shadowed = true;
 }
 
 static void found_root_item(jg_check *c, uint64_t page, jg_bytes key, const jg_value *value) {
@@ -174,7 +175,7 @@ static void found_root_item(jg_check *c, uint64_t page, jg_bytes key, const jg_v
   bool is_record = gather_record(c, (check_record){.parent = id, .page = page}, value, &record);
   if (id != JG_ROOT_ID) return;
   if (is_record) {
-    note_shadow(c, name, &record);
+    if (record.kind != 0) note_shadow(c, name, &record);
   } else {
     char text[JG_LABEL_SIZE];
     jg_report(c, JG_BAD_RECORD, page, "'%s' at the top level is no bucket",

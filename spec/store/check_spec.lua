@@ -1,0 +1,359 @@
+-- check: what is whole is found to be whole, and each kind of damage is found, with its page.
+local damage = require "spec.support.damage"
+local fresh = require "spec.support.fresh"
+local store = require "jangada.store"
+
+local function describe_findings(findings)
+  local lines = {}
+  for i, f in ipairs(findings or {}) do
+    lines[i] = ("page %s: %s: %s"):format(f.page, f.code, f.message)
+  end
+  return table.concat(lines, "\n")
+end
+
+local function assert_clean(ok, findings)
+  if not ok then error("not clean:\n" .. describe_findings(findings), 2) end
+  assert.is_nil(findings)
+end
+
+local function fill(bucket, count, size)
+  for i = 1, count do bucket:put("key" .. i, ("v"):rep(size or i % 300)) end
+end
+
+describe("check finds nothing", function()
+  after_each(fresh.clean)
+
+  it("in an empty store", function()
+    local db = fresh.open()
+    assert_clean(db:check())
+  end)
+
+  it("in buckets of every kind", function()
+    local db, path = fresh.open()
+    db:update(function(tx)
+      fill(tx:create_bucket("accounts"), 20000)
+      local log = tx:create_bucket("log", { keys = "integer" })
+      for i = 1, 5000 do log:put(i, "entry " .. i) end
+      log:put(2 ^ 53 | 0, damage.magic .. "P") -- there a value is never a record
+      local prefixed = tx:create_bucket("prefixed", { tree = false })
+      fill(prefixed, 100)
+      prefixed:create_bucket("numbers", { keys = "integer" }):put(1, damage.magic .. "T")
+      local parent = tx:create_bucket("parent")
+      parent:put("literal", damage.magic .. "T") -- and here it is escaped
+      for i = 1, 40 do
+        parent = parent:create_bucket("nested", { tree = i % 3 == 0 })
+        fill(parent, 30)
+      end
+    end)
+    assert_clean(db:check())
+    db:close()
+    assert_clean(store.check(path))
+  end)
+
+  it("in values of many pages, of all sizes around a page", function()
+    local db = fresh.open()
+    db:update(function(tx)
+      local b = tx:create_bucket("big")
+      for i = 0, 300 do b:put("k" .. i, ("x"):rep(1900 + 37 * i)) end
+      b:put("huge", ("x"):rep(5000000))
+      b:create_bucket("nested"):put("huge", ("x"):rep(1000000))
+    end)
+    assert_clean(db:check())
+    db:update(function(tx)
+      for i = 0, 300, 2 do tx:bucket("big"):put("k" .. i, ("y"):rep(100 + i * 13)) end
+    end)
+    assert_clean(db:check())
+  end)
+
+  it("after deletions, rollbacks and savepoints (behaviours 38, 64, 65)", function()
+    local db = fresh.open()
+    db:update(function(tx) fill(tx:create_bucket("b"), 20000, 100) end)
+    db:update(function(tx)
+      for i = 1, 20000, 2 do tx:bucket("b"):delete("key" .. i) end
+    end)
+    assert_clean(db:check())
+    pcall(db.update, db, function(tx)
+      fill(tx:bucket("b"), 3000, 900)
+      error("never mind")
+    end)
+    db:update(function(tx)
+      pcall(tx.savepoint, tx, function()
+        fill(tx:create_bucket("c"), 3000, 900)
+        error("never mind")
+      end)
+      fill(tx:create_bucket("d"), 100)
+    end)
+    assert_clean(db:check())
+    db:update(function(tx) tx:bucket("b"):delete_range(nil, nil) end)
+    assert_clean(db:check())
+    db:update(function(tx)
+      tx:delete_bucket("b")
+      tx:delete_bucket("d")
+    end)
+    assert_clean(db:check())
+  end)
+
+  it("when trees are deleted, purged, moved and made anew", function()
+    local db, path = fresh.open()
+    db:update(function(tx)
+      for _, name in ipairs{ "a", "b", "c" } do
+        local b = tx:create_bucket(name)
+        fill(b, 500)
+        fill(b:create_bucket("tree", { tree = true }), 500)
+      end
+    end)
+    db:update(function(tx)
+      tx:delete_bucket("a")
+      tx:move_bucket("b", tx:bucket("c"))
+      tx:create_bucket("b"):put("new", "one")
+    end)
+    assert_clean(db:check())
+    db:close()
+    db = fresh.open(path) -- removes the trees of deleted buckets
+    assert_clean(db:check())
+    db:update(function(tx) fill(tx:create_bucket("a"), 10) end)
+    assert_clean(db:check())
+  end)
+
+  it("in 10,000 nested buckets", function()
+    local db = fresh.open()
+    db:update(function(tx)
+      local b = tx:create_bucket("b")
+      for i = 1, 10000 do b:create_bucket(("%05d"):format(i)):put("k", "v") end
+    end)
+    assert_clean(db:check())
+    db:update(function(tx)
+      for i = 1, 10000, 3 do tx:bucket("b"):delete_bucket(("%05d"):format(i)) end
+    end)
+    assert_clean(db:check())
+  end)
+
+  it("in a backup", function()
+    local db = fresh.open()
+    db:update(function(tx) fill(tx:create_bucket("b"), 3000) end)
+    db:update(function(tx) tx:bucket("b"):delete_range("key2", "key3") end)
+    local copy = fresh.path()
+    db:backup(copy)
+    assert_clean(store.check(copy))
+  end)
+
+  it("in what mdb_load makes, opened by us or not", function()
+    local path = fresh.path()
+    local pipe = assert(io.popen(("mdb_load -n '%s'"):format(path), "w"))
+    for _, database in ipairs{ "plain\n", "dups\ndupsort=1\n", "backwards\nreversekey=1\n" } do
+      pipe:write("VERSION=3\nformat=print\ntype=btree\nmapsize=104857600\ndatabase=", database,
+        "HEADER=END\n")
+      for i = 1, 2000 do -- in the order of the keys and of their values
+        local number = ("%05d"):format(i)
+        if database:find("dups") then
+          pipe:write((" key%d\n value%s\n"):format(1000 + i // 500, number))
+        else
+          pipe:write(" ", database:find("back") and number:reverse() or number, "\n ",
+            ("v"):rep(i % 40 == 0 and 5000 or i % 50), "\n")
+        end
+      end
+      pipe:write("DATA=END\n")
+    end
+    assert(pipe:close())
+    assert_clean(store.check(path))
+    local db = fresh.open(path)
+    assert_clean(db:check())
+    db:update(function(tx) tx:bucket("plain"):create_bucket("ours"):put("k", "v") end)
+    assert_clean(db:check())
+  end)
+
+  it("in the files that the fuzzer starts from, of 512-byte pages", function()
+    local pipe <close> = assert(io.popen("ls spec/corpus/check/*.db"))
+    local count = 0
+    for path in pipe:lines() do
+      assert_clean(store.check(path))
+      count = count + 1
+    end
+    assert.is_true(count > 10)
+  end)
+end)
+
+describe("check of a live file", function()
+  after_each(fresh.clean)
+
+  it("sees the last commit, also within a write transaction", function()
+    local db = fresh.open()
+    db:update(function(tx) fill(tx:create_bucket("b"), 1000) end)
+    db:update(function(tx)
+      fill(tx:bucket("b"), 5000, 500)
+      assert_clean(db:check())
+    end)
+    assert_clean(db:check())
+  end)
+
+  it("walks its snapshot while the progress function commits", function()
+    local db = fresh.open()
+    db:update(function(tx) fill(tx:create_bucket("b"), 40000, 200) end)
+    local calls = 0
+    assert_clean(db:check{ progress = function(done, total)
+      calls = calls + 1
+      assert.is_true(done <= total)
+      for _ = 1, 5 do
+        db:update(function(tx)
+          tx:bucket("b"):delete_range("key" .. calls, "key" .. calls .. "5")
+          fill(tx:bucket("b"), 200, 300)
+        end)
+      end
+    end })
+    assert.is_true(calls > 2)
+    assert_clean(db:check())
+  end)
+
+  it("ends with progress(total, total)", function()
+    local db, done, total = fresh.open(), nil, nil
+    db:check{ progress = function(...) done, total = ... end }
+    assert.is_truthy(done)
+    assert.are.equal(total, done)
+  end)
+
+  it("passes on what progress raises, and leaves nothing open", function()
+    local db = fresh.open()
+    local thrown = {}
+    local ok, caught = pcall(db.check, db, { progress = function() error(thrown) end })
+    assert.is_false(ok)
+    assert.are.equal(thrown, caught)
+    db:close() -- would raise tx_open
+  end)
+
+  it("refuses a yield in progress", function()
+    local db = fresh.open()
+    local thread = coroutine.create(function() db:check{ progress = coroutine.yield } end)
+    local ok, message = coroutine.resume(thread)
+    assert.is_false(ok)
+    assert.matches("yield", tostring(message))
+    db:close()
+  end)
+
+  it("ends when progress closes the DB", function()
+    local db = fresh.open()
+    fresh.raises("db_closed", db.check, db, { progress = function() db:close{ force = true } end })
+    fresh.raises("db_closed", db.check, db)
+  end)
+
+  it("works on a DB opened read_only (behaviour 95)", function()
+    local db, path = fresh.open()
+    db:update(function(tx) fill(tx:create_bucket("b"), 1000) end)
+    db:close()
+    assert_clean(fresh.open(path, { read_only = true }):check())
+  end)
+
+  it("stands while another process writes to a shared file", function()
+    local db, path = fresh.open(nil, { shared = true })
+    db:update(function(tx) fill(tx:create_bucket("b"), 5000) end)
+    local pipe = fresh.start([[
+      local db = assert(require("jangada.store").open(..., { shared = true, durability = "none" }))
+      for i = 1, 300 do
+        db:update(function(tx)
+          local b = tx:bucket("b")
+          for j = 1, 50 do b:put("key" .. (i * 37 + j) % 5000, ("w"):rep((i + j) % 400)) end
+        end)
+      end
+      db:close()
+      print("done")
+    ]], path)
+    for _ = 1, 30 do assert_clean(db:check()) end
+    assert.are.equal("done\n", pipe:read("a"))
+    pipe:close()
+    assert_clean(db:check())
+  end)
+
+  it("takes options by name", function()
+    local db = fresh.open()
+    assert.has_error(function() db:check{ findings = 3 } end)
+    assert.has_error(function() db:check{ findings_max = 0 } end)
+    assert.has_error(function() db:check{ progress = 1 } end)
+    assert.has_error(function() db:check(1) end)
+  end)
+end)
+
+describe("store.check", function()
+  after_each(fresh.clean)
+
+  it("raises for what is no file to read", function()
+    fresh.raises("not_found", store.check, fresh.path())
+    fresh.raises("invalid_file", store.check, fresh.directory)
+    assert.has_error(function() store.check("") end)
+    assert.has_error(function() store.check("a\0b") end)
+    assert.has_error(function() store.check(1) end)
+  end)
+
+  it("refuses a file that is open here or elsewhere", function()
+    local db, path = fresh.open()
+    fresh.raises("already_open", store.check, path)
+    db:close()
+    local done = path .. "-done"
+    local pipe = fresh.start([[
+      local path, done = ...
+      local db = assert(require("jangada.store").open(path))
+      print("open")
+      io.stdout:flush()
+      repeat os.execute("sleep 0.02") until io.open(done)
+    ]], path, done)
+    assert.are.equal("open", pipe:read())
+    fresh.raises("in_use", store.check, path, { lock_timeout_ms = 0 })
+    fresh.raises("in_use", store.pages, path, { lock_timeout_ms = 10 })
+    assert(io.open(done, "w")):close()
+    pipe:close()
+    assert_clean(store.check(path))
+  end)
+
+  it("leaves the file and its directory as they were", function()
+    local file = damage.make(function(tx) fill(tx:create_bucket("b"), 10) end)
+    os.remove(file.path .. "-lock")
+    assert_clean(file:check())
+    assert.is_nil(io.open(file.path .. "-lock"))
+    assert.are.equal(file.original, damage.of(file.path).original)
+  end)
+end)
+
+describe("store.pages and store.page", function()
+  after_each(fresh.clean)
+
+  it("tell who uses each page", function()
+    local file = damage.make(function(tx)
+      fill(tx:create_bucket("b"), 2000, 50)
+      tx:bucket("b"):put("big", ("x"):rep(10000))
+    end, function(tx) tx:bucket("b"):delete_range("key1", "key2") end)
+    local rows, findings = store.pages(file.path)
+    assert.are.same({}, findings)
+    local next_number, items, kinds = 0, 0, {}
+    for _, row in ipairs(rows) do
+      assert.are.equal(next_number, row.number)
+      next_number = next_number + (row.pages or 1)
+      kinds[row.kind] = (kinds[row.kind] or 0) + 1
+      if row.tree == "b" and row.kind == "leaf" then items = items + row.items end
+    end
+    assert.are.equal(next_number, #file.original // file.page_size)
+    assert.are.equal(2, kinds.meta)
+    assert.are.equal(1, kinds.overflow)
+    assert.is_true(kinds.free > 0 and kinds.branch > 0 and kinds.leaf > 10)
+    local db = fresh.open(file.path)
+    assert.are.equal(items, db:view(function(tx) return tx:bucket("b"):count() end))
+  end)
+
+  it("tell what is in a page", function()
+    local file = damage.make(function(tx)
+      tx:create_bucket("b"):put("k", "v")
+      tx:bucket("b"):put("big", ("x"):rep(10000))
+    end)
+    local meta = store.page(file.path, file:meta())
+    assert.are.equal("meta", meta.kind)
+    local main = store.page(file.path, meta.main.root)
+    assert.are.same({ "leaf", "b" }, { main.kind, main.items[2].key })
+    local leaf = store.page(file.path, main.items[2].tree.root)
+    assert.are.same({ key = "k", value = "v", size = 1 }, leaf.items[2])
+    assert.are.same({ "big", 10000 }, { leaf.items[1].key, leaf.items[1].size })
+    local big = store.page(file.path, leaf.items[1].page)
+    assert.are.same({ "overflow", 3 }, { big.kind, big.pages })
+    assert.are.equal(("x"):rep(100), big.bytes:sub(17, 116))
+    assert.are.equal("unknown", store.page(file.path, leaf.items[1].page + 1).kind)
+    assert.is_nil(store.page(file.path, 1 << 40))
+    assert.has_error(function() store.page(file.path, -1) end)
+    fresh.raises("not_found", store.page, fresh.path(), 0)
+  end)
+end)
