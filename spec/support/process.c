@@ -6,7 +6,9 @@
 **     fork(fn, ...)              runs fn(...) in a child, which then ends without running any more
 **                                Lua code; returns its pid and a descriptor for `wait`
 **     wait(pid, fd)              -> "exit" or "signal", its number, what fn returned or raised
+**     split()                    forks: both run on from here; -> the child's pid, or 0 in it
 **     kill(pid, signal)
+**     alarm(seconds)             this process dies of SIGALRM then: no spec hangs for ever
 **     in_thread(fn, ...)         runs fn(...) on another thread of the same Lua state, while this
 **                                one waits; returns or raises what it does
 **     state()                    a Lua state beside this one: s:run(source, ...) -> text,
@@ -64,18 +66,25 @@ static int process_fork(lua_State *L) {
   return 2;
 }
 
+static int process_split(lua_State *L) {
+  pid_t pid = fork();
+  if (pid < 0) return fail(L, "fork");
+  lua_pushinteger(L, pid);
+  return 1;
+}
+
 static int process_wait(lua_State *L) {
   pid_t pid = (pid_t)luaL_checkinteger(L, 1);
-  int fd = (int)luaL_checkinteger(L, 2), status;
+  int fd = (int)luaL_optinteger(L, 2, -1), status;
   luaL_Buffer text;
   luaL_buffinit(L, &text);
-  for (;;) {
+  while (fd >= 0) {
     char *into = luaL_prepbuffer(&text);
     ssize_t n = read(fd, into, LUAL_BUFFERSIZE);
     if (n <= 0) break;
     luaL_addsize(&text, (size_t)n);
   }
-  close(fd);
+  if (fd >= 0) close(fd);
   luaL_pushresult(&text);
   if (waitpid(pid, &status, 0) != pid) return fail(L, "waitpid");
   lua_pushstring(L, WIFSIGNALED(status) ? "signal" : "exit");
@@ -87,6 +96,11 @@ static int process_wait(lua_State *L) {
 static int process_kill(lua_State *L) {
   if (kill((pid_t)luaL_checkinteger(L, 1), (int)luaL_checkinteger(L, 2)) != 0)
     return fail(L, "kill");
+  return 0;
+}
+
+static int process_alarm(lua_State *L) {
+  alarm((unsigned)luaL_checkinteger(L, 1));
   return 0;
 }
 
@@ -203,9 +217,9 @@ static int process_race(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"fork", process_fork},           {"wait", process_wait},   {"kill", process_kill},
-    {"in_thread", process_in_thread}, {"state", process_state}, {"race", process_race},
-    {NULL, NULL}};
+    {"fork", process_fork},   {"wait", process_wait},   {"split", process_split},
+    {"kill", process_kill},   {"alarm", process_alarm}, {"in_thread", process_in_thread},
+    {"state", process_state}, {"race", process_race},   {NULL, NULL}};
 
 int luaopen_spec_process(lua_State *L);
 
