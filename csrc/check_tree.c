@@ -166,8 +166,8 @@ static void check_depth(walk *w, const jg_page *page) {
             w->head->depth);
 }
 
-/* The page of the next level, claimed, read and looked at. False: it cannot be walked. */
-static bool enter(walk *w, uint64_t number, uint64_t from, jg_bytes low, jg_bytes high) {
+/* Claims a page and reads it into the frame of the next level. */
+static bool load(walk *w, uint64_t number, uint64_t from, jg_page *page) {
   jg_check *c = w->c;
   char text[JG_LABEL_SIZE];
   size_t page_size = c->meta.page_size;
@@ -186,21 +186,30 @@ static bool enter(walk *w, uint64_t number, uint64_t from, jg_bytes low, jg_byte
     jg_report(c, JG_UNREADABLE, number, "page %llu: %s", ull(number), strerror(rc));
     return false;
   }
-  level *l = &w->levels[w->height++];
-  *l = (level){.low = low, .high = high};
-  jg_page_parse(&l->page, *frame, page_size);
-  const char *problem = header_problem(w, &l->page, number);
+  jg_page_parse(page, *frame, page_size);
+  return true;
+}
+
+/* Goes down to a page, when it can be read and what it says can be followed. */
+static bool enter(walk *w, uint64_t number, uint64_t from, jg_bytes low, jg_bytes high) {
+  char text[JG_LABEL_SIZE];
+  jg_page page;
+  if (!load(w, number, from, &page)) return false;
+  const char *problem = header_problem(w, &page, number);
   if (problem != NULL) {
-    jg_report(c, JG_BAD_PAGE, number, "page %llu of %s: %s", ull(number), label(w, text), problem);
-  } else {
-    check_depth(w, &l->page);
+    jg_report(w->c, JG_BAD_PAGE, number, "page %llu of %s: %s", ull(number), label(w, text),
+              problem);
+    return false;
   }
-  if (problem != NULL || !check_nodes(w, l, number)) {
+  level *l = &w->levels[w->height++];
+  *l = (level){.page = page, .low = low, .high = high};
+  check_depth(w, &page);
+  if (!check_nodes(w, l, number)) {
     w->height--;
     return false;
   }
-  if (l->page.flags == JG_PAGE_BRANCH) {
-    c->uses[number] = JG_USE_BRANCH;
+  if (page.flags == JG_PAGE_BRANCH) {
+    w->c->uses[number] = JG_USE_BRANCH;
     w->branch_pages++;
   } else {
     w->leaf_pages++;
