@@ -173,7 +173,8 @@ for _, kind in ipairs(kinds) do
       local cases = { -- from, to, what is left
         { nil, nil, "" }, { "d", "f", "bcgh" }, { "d", nil, "bc" }, { nil, "d", "efgh" },
         { "cc", "e\0", "bcfgh" }, { "d", "d", "bcefgh" }, { "dd", "de", all }, { "f", "d", all },
-        { "", "c", "defgh" }, { nil, "", all }, { "", "", all }, { "i", nil, all }, { nil, "a", all },
+        { "", "c", "defgh" }, { nil, "", all }, { "", "", all }, { "i", nil, all },
+        { nil, "a", all },
         { "h", "\255", "bcdefg" }, { ("\255"):rep(503), nil, all },
       }
       for _, case in ipairs(cases) do

@@ -52,7 +52,7 @@ describe("db:update", function()
     end
   end)
 
-  it("raises what its function raised, also when an on_rollback handler raises (Bolt 14)", function()
+  it("raises what its function raised, though an on_rollback handler raises (Bolt 14)", function()
     local ok, raised = pcall(db.update, db, function(tx)
       tx:on_rollback(function() error("handler", 0) end)
       error("function", 0)

@@ -118,7 +118,7 @@ describe("tx:savepoint", function()
     end)
   end)
 
-  it("undone, fires its on_rollback handlers at once, once, and drops its on_commit ones", function()
+  it("undone, fires its on_rollback handlers at once and drops its on_commit ones", function()
     local ran = {}
     local function say(what) return function() ran[#ran + 1] = what end end
     db:update(function(tx)
