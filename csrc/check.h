@@ -22,11 +22,6 @@
 
 #include "pages.h"
 
-typedef struct jg_bytes { /* not owned; NULL: none */
-  const unsigned char *bytes;
-  size_t size;
-} jg_bytes;
-
 typedef struct jg_value { /* of an item: its first bytes, or all */
   jg_bytes head;
   uint64_t size;

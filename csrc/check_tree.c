@@ -17,8 +17,6 @@
 
 #define KEY_SIZE_MAX 511u /* as LMDB is built unless somebody changes it */
 
-typedef enum key_order { BY_BYTES, BY_BYTES_REVERSED, BY_INTEGER } key_order;
-
 typedef struct level {
   jg_page page;
   unsigned next; /* child to visit */
@@ -31,17 +29,12 @@ typedef struct walk {
   uint32_t tree;
   uint64_t home; /* the page that holds the head */
   bool dups;     /* it is the tree, or sub-page, of one key's values */
-  key_order order;
+  jg_key_order order;
   bool whole, depth_reported;
   uint64_t branch_pages, leaf_pages, overflow_pages, entries;
   unsigned base, height; /* frames below its own, and levels it has now */
   level levels[JG_DEPTH_MAX];
 } walk;
-
-static key_order order_of(uint16_t flags, uint16_t integer, uint16_t reverse) {
-  if ((flags & integer) != 0) return BY_INTEGER;
-  return (flags & reverse) != 0 ? BY_BYTES_REVERSED : BY_BYTES;
-}
 
 /* All but the levels, which are filled when they come up. */
 static void start(walk *w, jg_check *c, const jg_tree_head *head, uint32_t tree, uint64_t home) {
@@ -51,8 +44,8 @@ static void start(walk *w, jg_check *c, const jg_tree_head *head, uint32_t tree,
   w->home = home;
   w->dups = w->depth_reported = false;
   w->order = tree == JG_FREE_TREE
-                 ? BY_INTEGER /* its flags are mixed with those of the file */
-                 : order_of(head->flags, JG_TREE_INTEGER_KEYS, JG_TREE_REVERSE_KEYS);
+                 ? JG_BY_INTEGER /* its flags are mixed with those of the file */
+                 : jg_key_order_of(head->flags, JG_TREE_INTEGER_KEYS, JG_TREE_REVERSE_KEYS);
   w->whole = true;
   w->branch_pages = w->leaf_pages = w->overflow_pages = w->entries = 0;
   w->base = w->height = 0;
@@ -63,24 +56,6 @@ static const char *label(const walk *w, char into[JG_LABEL_SIZE]) {
 }
 
 /* ---- keys ---------------------------------------------------------------------------------- */
-
-static int compare_backwards(jg_bytes a, jg_bytes b) {
-  size_t size = a.size < b.size ? a.size : b.size;
-  for (size_t i = 1; i <= size; i++) {
-    int order = a.bytes[a.size - i] - b.bytes[b.size - i];
-    if (order != 0) return order;
-  }
-  return (a.size > b.size) - (a.size < b.size);
-}
-
-static int compare(key_order order, jg_bytes a, jg_bytes b) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  if (order == BY_INTEGER) return compare_backwards(a, b); /* all are of one size */
-#endif
-  if (order == BY_BYTES_REVERSED) return compare_backwards(a, b);
-  int by_bytes = memcmp(a.bytes, b.bytes, a.size < b.size ? a.size : b.size);
-  return by_bytes != 0 ? by_bytes : (a.size > b.size) - (a.size < b.size);
-}
 
 static bool size_possible(const walk *w, size_t size) {
   if (w->tree == JG_FREE_TREE) return size == sizeof(uint64_t);
@@ -121,12 +96,12 @@ static bool check_nodes(const walk *w, const level *l, uint64_t number) {
     jg_bytes key = {node.key, node.key_size};
     sized = size_possible(w, key.size) && sized;
     if (last.bytes != NULL) {
-      int order = compare(w->order, last, key);
+      int order = jg_compare_keys(w->order, last, key);
       if (order > 0 || (order == 0 && last.bytes != l->low.bytes)) ordered = false;
     }
     last = key;
   }
-  if (l->high.bytes != NULL && last.bytes != NULL && compare(w->order, last, l->high) >= 0)
+  if (l->high.bytes != NULL && last.bytes != NULL && jg_compare_keys(w->order, last, l->high) >= 0)
     ordered = false;
   if (!apart)
     jg_report(w->c, JG_OVERLAP, number, "%s: nodes of page %llu share bytes", label(w, text),
@@ -263,7 +238,7 @@ static void walk_dups(walk *w, uint64_t number, const jg_node *node) {
   if (is_tree && node->data_size == JG_TREE_HEAD) jg_tree_head_parse(&head, node->data);
   start(&d, w->c, &head, w->tree, number);
   d.dups = true;
-  d.order = order_of(w->head->flags, JG_TREE_INTEGER_DUPS, JG_TREE_REVERSE_DUPS);
+  d.order = jg_key_order_of(w->head->flags, JG_TREE_INTEGER_DUPS, JG_TREE_REVERSE_DUPS);
   d.base = w->base + w->height;
   if (is_tree) {
     d.whole = node->data_size == JG_TREE_HEAD && head.root != JG_NO_PAGE;

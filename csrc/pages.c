@@ -211,3 +211,29 @@ bool jg_node_parse(const jg_page *page, unsigned index, jg_node *node) {
   if ((node->flags & JG_NODE_BIG) != 0) node->page = jg_native_u64(node->data);
   return true;
 }
+
+/* ---- the order of keys ----------------------------------------------------------------- */
+
+/* From the flags of a tree, of which two tell: for its keys, or for the values of a key. */
+jg_key_order jg_key_order_of(uint16_t flags, uint16_t integer, uint16_t reverse) {
+  if ((flags & integer) != 0) return JG_BY_INTEGER;
+  return (flags & reverse) != 0 ? JG_BY_BYTES_REVERSED : JG_BY_BYTES;
+}
+
+static int compare_backwards(jg_bytes a, jg_bytes b) {
+  size_t size = a.size < b.size ? a.size : b.size;
+  for (size_t i = 1; i <= size; i++) {
+    int order = a.bytes[a.size - i] - b.bytes[b.size - i];
+    if (order != 0) return order;
+  }
+  return (a.size > b.size) - (a.size < b.size);
+}
+
+int jg_compare_keys(jg_key_order order, jg_bytes a, jg_bytes b) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  if (order == JG_BY_INTEGER) return compare_backwards(a, b); /* all are of one size */
+#endif
+  if (order == JG_BY_BYTES_REVERSED) return compare_backwards(a, b);
+  int by_bytes = memcmp(a.bytes, b.bytes, a.size < b.size ? a.size : b.size);
+  return by_bytes != 0 ? by_bytes : (a.size > b.size) - (a.size < b.size);
+}

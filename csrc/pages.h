@@ -98,6 +98,13 @@ typedef struct jg_node {
   uint64_t page; /* of a branch: the child; of a big value: where it lies */
 } jg_node;
 
+typedef struct jg_bytes { /* not owned; NULL: none */
+  const unsigned char *bytes;
+  size_t size;
+} jg_bytes;
+
+typedef enum jg_key_order { JG_BY_BYTES, JG_BY_BYTES_REVERSED, JG_BY_INTEGER } jg_key_order;
+
 void jg_meta_parse(jg_meta *meta, const unsigned char bytes[JG_META_SIZE]);
 const char *jg_meta_problem(const jg_meta *meta, uint64_t number); /* NULL: none */
 bool jg_page_size_possible(uint64_t size);
@@ -105,6 +112,8 @@ void jg_tree_head_parse(jg_tree_head *head, const unsigned char bytes[JG_TREE_HE
 void jg_page_parse(jg_page *page, const unsigned char *bytes, size_t size);
 const char *jg_page_problem(const jg_page *page); /* of a branch or leaf; NULL: none */
 bool jg_node_parse(const jg_page *page, unsigned index, jg_node *node); /* false: leaves the page */
+jg_key_order jg_key_order_of(uint16_t flags, uint16_t integer, uint16_t reverse);
+int jg_compare_keys(jg_key_order order, jg_bytes a, jg_bytes b);
 uint64_t jg_native_u64(const unsigned char from[8]);
 
 /* ---- check.c: the walk --------------------------------------------------------------------- */
