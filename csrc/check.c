@@ -110,15 +110,27 @@ static void progress(jg_check *c) {
     c->failure = JG_CHECK_STOPPED;
 }
 
+/* LMDB may take pages at the end of the file and free them again before they are written: then the
+** file ends before its last page, and all past its end are free. */
+static bool claim_past_end(jg_check *c, uint64_t page, jg_use use, uint32_t tree, uint64_t from) {
+  char label[JG_LABEL_SIZE];
+  bool exists = page >= JG_META_COUNT && page <= c->meta.last_page;
+  if (exists && use == JG_USE_FREE) {
+    c->free_past_end++;
+    return true;
+  }
+  jg_report(c, exists ? JG_TRUNCATED : JG_OUT_OF_RANGE, from,
+            "%s refers to page %llu, the file has %llu", jg_label(c, tree, label), ull(page),
+            ull(c->page_count));
+  return false;
+}
+
 /* Takes a page for one use. False, and reported, when it does not exist or has a use already;
 ** `from` is the page that refers to it. */
 bool jg_claim(jg_check *c, uint64_t page, jg_use use, uint32_t tree, uint64_t from) {
   char label[JG_LABEL_SIZE];
-  if (page < JG_META_COUNT || page >= c->page_count) {
-    jg_report(c, JG_OUT_OF_RANGE, from, "%s refers to page %llu, the file has %llu",
-              jg_label(c, tree, label), ull(page), ull(c->page_count));
-    return false;
-  }
+  if (page < JG_META_COUNT || page >= c->page_count)
+    return claim_past_end(c, page, use, tree, from);
   if (c->uses[page] != JG_UNUSED) {
     jg_report(c, JG_DOUBLE_USE, page, "page %llu (%s) is used again by %s, as %s page", ull(page),
               jg_use_names[c->uses[page]], jg_label(c, tree, label), jg_use_names[use]);
@@ -128,6 +140,16 @@ bool jg_claim(jg_check *c, uint64_t page, jg_use use, uint32_t tree, uint64_t fr
   if (c->owners != NULL) c->owners[page] = tree;
   if (++c->claimed % PROGRESS_PAGES == 0) progress(c);
   return true;
+}
+
+/* Must be asked when the whole free list was read. */
+static void report_end(jg_check *c) {
+  if (c->meta.last_page < c->page_count) return;
+  uint64_t missing = c->meta.last_page - c->page_count; /* and one */
+  if (c->free_past_end == 0 || c->free_past_end - 1 != missing)
+    jg_report(c, JG_TRUNCATED, c->page_count,
+              "the file has %llu pages, its meta page says %llu, and %llu of the others are free",
+              ull(c->page_count), ull(c->meta.last_page + 1), ull(c->free_past_end));
 }
 
 /* Reports the runs of pages that nobody claimed. */
@@ -237,11 +259,6 @@ static bool choose_meta(jg_check *c) {
 static bool prepare(jg_check *c) {
   uint64_t in_file = c->source.size / c->meta.page_size;
   c->page_count = c->meta.last_page < in_file ? c->meta.last_page + 1 : in_file;
-  if (c->meta.last_page >= in_file) {
-    jg_report(c, JG_TRUNCATED, in_file, "the file has %llu pages, its meta page says %llu",
-              ull(in_file), ull(c->meta.last_page + 1));
-    c->whole = false;
-  }
   size_t size = (size_t)c->page_count + JG_META_COUNT;
   c->uses = calloc(size, 1);
   if (c->settings.map) c->owners = calloc(size, sizeof *c->owners);
@@ -268,6 +285,7 @@ int jg_check_run(jg_check *c) {
   if (!choose_meta(c) || !prepare(c)) return c->failure;
   uint64_t at = c->meta.tx_id % JG_META_COUNT;
   jg_walk_tree(c, &c->meta.trees[JG_FREE_TREE], JG_FREE_TREE, at);
+  if (c->whole) report_end(c);
   c->main_whole = jg_walk_tree(c, &c->meta.trees[JG_MAIN_TREE], JG_MAIN_TREE, at);
   c->trees_whole = c->main_whole;
   jg_trees_found(c);

@@ -66,7 +66,7 @@ struct jg_check {
   uint64_t page_count; /* that the snapshot has and the file too */
   uint8_t *uses;       /* jg_use of each page */
   uint32_t *owners;    /* with settings.map: the tree that uses it */
-  uint64_t claimed;
+  uint64_t claimed, free_past_end;
   unsigned char *frames[2 * JG_DEPTH_MAX + 1]; /* a page for each level, made when needed */
   bool whole;                                  /* nothing was left unwalked so far */
 

@@ -128,6 +128,22 @@ describe("check finds nothing", function()
     assert_clean(db:check())
   end)
 
+  it("in a file that ends before its last page, when all past its end are free", function()
+    -- So LMDB leaves it when the last pages that a transaction took are free again at its end.
+    local function put(pages)
+      return function(tx) tx:bucket("b"):put("x", ("x"):rep((pages << 12) - 16)) end
+    end
+    local function delete(tx) tx:bucket("b"):delete("x") end
+    local file = damage.make(function(tx) tx:create_bucket("b"):put("k", "v") end, put(50), delete,
+      put(100), delete) -- what the small one leaves serves to delete the large
+    local bytes = file.original
+    local size = #bytes
+    while bytes:sub(size - 4095, size) == ("x"):rep(4096) do size = size - 4096 end
+    assert.is_true(size < #bytes)
+    assert_clean(file:write(bytes:sub(1, size)):check())
+    assert.is_false((file:write(bytes:sub(1, 4 * 4096)):check()))
+  end)
+
   it("in a backup", function()
     local db = fresh.open()
     db:update(function(tx) fill(tx:create_bucket("b"), 3000) end)
