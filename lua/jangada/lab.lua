@@ -29,7 +29,8 @@ local known = {
   seed = {"integer", 1}, nodes = {"integer", 3}, protocol = {"any"}, options = {"table"},
   network = {"table"}, durability = {"string", "none"}, directory = {"string"},
   faults = {"table"}, clients = {"table"}, invariants = {"table"}, observe = {"function"},
-  events_max = {"integer", 10000000}, queue_max = {"integer", 200000}, maybe_rate = {"number", 0.05},
+  events_max = {"integer", 10000000}, queue_max = {"integer", 200000},
+  maybe_rate = {"number", 0.05},
 }
 
 local function type_of(value)

@@ -109,7 +109,9 @@ describe("log matching", function()
     guilty("log_matching", head .. [[
       if node.id == "n1" then
         log:save{term = 1, entries = {]] .. entry(1, "a") .. "," .. entry(1, "b") .. [[}}
-        node:after(10, function() log:save{term = 2, first = 2, entries = {]] .. entry(2, "c") .. [[}} end)
+        node:after(10, function()
+          log:save{term = 2, first = 2, entries = {]] .. entry(2, "c") .. [[}}
+        end)
       else
         node:after(20, function()
           log:save{term = 1, entries = {]] .. entry(1, "a") .. "," .. entry(1, "B") .. [[}}
@@ -120,7 +122,8 @@ describe("log matching", function()
 
   it("finds a changed entry below one that is as it was before a truncation", function()
     guilty("log_matching", head .. [[
-      log:save{term = 1, entries = {]] .. entry(1, "a") .. "," .. entry(1, "b") .. "," .. entry(1, "c") .. [[}}
+      log:save{term = 1, entries = {]] .. entry(1, "a") .. "," .. entry(1, "b") .. "," ..
+        entry(1, "c") .. [[}}
       node:after(10, function() log:save{first = 2, entries = {}} end)
       node:after(20, function()
         log:save{entries = {]] .. entry(1, "B") .. "," .. entry(1, "c") .. [[}}
@@ -143,7 +146,9 @@ describe("log matching", function()
 
   it("lets logs part and grow together again", function()
     innocent(head .. [[
-      local function save(term, first, ...) log:save{term = term, first = first, entries = {...}} end
+      local function save(term, first, ...)
+        log:save{term = term, first = first, entries = {...}}
+      end
       save(1, 1, ]] .. entry(1, "a") .. [[)
       if node.id == "n1" then
         node:after(10, function() save(2, 2, ]] .. entry(2, "x") .. "," .. entry(2, "y") .. [[) end)

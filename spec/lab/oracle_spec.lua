@@ -30,7 +30,8 @@ describe("the oracle", function()
     assert.same(draw(quiet:stream("x"), 20, 100), answers)
   end)
 
-  -- 30,000 draws of 10 ways: each way 3000 times, with a deviation of 52; six deviations are never met.
+  -- 30,000 draws of 10 ways: each way 3000 times, with a deviation of 52. Six of these are never
+  -- met.
   it("chooses evenly", function()
     local stream, counts = oracles.new(1):stream("even"), {}
     for _ = 1, 30000 do

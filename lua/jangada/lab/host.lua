@@ -26,7 +26,7 @@ function Host:schedule(machine, timer, time_us)
   self.world:push(time_us, timer, machine)
 end
 
-function Host:choose(machine, n)
+function Host.choose(_, machine, n)
   return machine.chance:choose(n)
 end
 

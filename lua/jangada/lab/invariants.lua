@@ -8,10 +8,11 @@
 --
 -- An invariant is a table {name=, turn=, committed=, booted=} of which only the name must be there:
 --
---     turn(self, machine, wrote)                     after a turn of that machine's node; `wrote` tells
---                                                    whether it had a transaction
---     committed(self, machine, index, term, data)    when the node calls node:committed
---     booted(self, machine)                          before the node boots
+--     turn(self, machine, wrote)     after a turn of that machine's node; `wrote`: it had a
+--                                    transaction
+--     committed(self, machine, index, term, data)
+--                                    when the node calls node:committed
+--     booted(self, machine)          before the node boots
 --
 -- `turn` and `committed` return nil when all is well, else a message. Each looks only at what the
 -- turn touched: what was right before and was not touched is right still.
@@ -72,8 +73,8 @@ end
 local LogMatching = {name = "log_matching"}
 LogMatching.__index = LogMatching
 
--- It reads the node's entry bucket `replog` behind the log's back. By induction over the index it is
--- enough that all entries of one index and term have one value, and one term before them.
+-- It reads the node's entry bucket `replog` behind the log's back. By induction over the index it
+-- is enough that all entries of one index and term have one value, and one term before them.
 function makers.log_matching()
   return setmetatable({
     known = {},  -- id -> {last = index, hashes = {[index] = of the value}}: a log as last seen
@@ -155,8 +156,9 @@ function M.new(world, list)
   for i, entry in ipairs(list or M.names) do
     local invariant
     if type(entry) == "string" then
-      if not makers[entry] then errors.raise("option_invalid", "there is no invariant %s", entry) end
-      invariant = makers[entry]()
+      local maker = makers[entry]
+        or errors.raise("option_invalid", "there is no invariant %s", entry)
+      invariant = maker()
     elseif type(entry) == "function" then
       invariant = from_function(world, entry, i)
     elseif type(entry) == "table" and type(entry.name) == "string" then

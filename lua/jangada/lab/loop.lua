@@ -205,7 +205,9 @@ end
 ---------------------------------------------------------------------------------------------------
 -- Time
 
-local Guard = {__close = function(guard) guard.world.running, guard.world.in_turn = false, false end}
+local Guard = {
+  __close = function(guard) guard.world.running, guard.world.in_turn = false, false end,
+}
 
 local function begin_run(self)
   if self.closed then errors.raise("world_closed", "the world is closed") end

@@ -3,8 +3,8 @@
 --
 -- Commands are numbered 1, 2, 3... A batch that may or may not have been logged is submitted again
 -- under the same numbers, so the cluster can tell what it has; that is how each command is logged
--- once, through crashes of the leader too. Who leads is learnt from answers; when there is none, the
--- next node is asked.
+-- once, through crashes of the leader too. Who leads is learnt from answers; when there is none,
+-- the next node is asked.
 --
 --     local stream = lab.stream{commands = {"a", "b", "c"}}
 --     local world <close> = lab.new{protocol = "jangada.raft.protocol", clients = {stream}}
@@ -29,8 +29,8 @@ local MALFORMED <const> = 12 -- Maelstrom's code for a request that no retry wil
 ---  retry_ms      how long to wait before asking again (20)
 ---
 ---@param options table
----@return table stream `done`, `acknowledged` (commands known committed), `retries`, `results` (what
----the last batch came to)
+---@return table stream `done`, `acknowledged` (commands known committed), `retries`, `results`
+---(what the last batch came to)
 ---Raises `option_unknown`, `option_invalid`.
 function M.new(options)
   local defaults = {batch_max = 64, bytes_max = 65536, timeout_ms = 500, retry_ms = 20}

@@ -4,8 +4,8 @@
 -- Keys are ordered numbers first, then strings, then false and true. Other keys (tables,
 -- functions...) have no order but their addresses; a table that has one cannot be walked. `pairs`
 -- collects and sorts the keys before the first step, so a walk may assign to any field: a field
--- that is gone when its turn comes is left out, a field that is new is not met. `next` looks for the
--- successor of a key each time: it is meant for `next(t) == nil`.
+-- that is gone when its turn comes is left out, a field that is new is not met. `next` looks for
+-- the successor of a key each time: it is meant for `next(t) == nil`.
 
 local errors = require "jangada.errors"
 

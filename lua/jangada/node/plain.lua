@@ -2,17 +2,14 @@
 -- protocol as options. nil, booleans, integers, floats but not NaN, strings, and tables of these:
 -- without metatables, without circles, with booleans, numbers and strings as keys.
 --
--- One walk both copies a value and digests it. The digest of a table is a sum over its fields of a
--- mixture of the hashes of key and value: addition commutes, so the order in which `next` meets the
--- fields, which differs from process to process, leaves no mark and nothing is sorted. The mixture is
--- not linear, so a nested table cannot be mistaken for its parts.
+-- One walk both copies a value and digests it; it is what a world does most, so it is done in C
+-- (csrc/plain.c). Only when it has met what is not plain is the value walked again, here, to name
+-- the path to it.
 
 local errors = require "jangada.errors"
 local store = require "jangada.store"
 
-local crc32c = store.crc32c
-local getmetatable, math_type, next, type = debug.getmetatable, math.type, next, type
-local string_pack, string_unpack = string.pack, string.unpack
+local crc32c, walk_plain = store.crc32c, store.walk_plain
 
 local M = {}
 
@@ -21,21 +18,13 @@ M.depth_max = 64
 
 --- How many tables one value may hold; a value that shares its parts over and over can be
 --- exponential in its own size, and copying would never end.
-M.tables_max = 1 << 20
+M.tables_max = 1 << 18
 
-local SHORT_MAX <const> = 40      -- strings up to here are interned by Lua: hash them once
-local CACHE_MAX <const> = 1 << 14 -- and keep no more of them than this
+local DEPTH_MAX <const>, TABLES_MAX <const> = M.depth_max, M.tables_max
 
-local TABLE <const> = 0x7461626C65737461   -- the digest of {}
-local NIL <const> = 0x61C8864680B583EB
-local STRING <const> = 0x1F83D9ABFB41BD6B
-local FLOAT <const> = 0x510E527FADE682D1
-local ODD <const> = 0x9E3779B97F4A7C15      -- odd constants spread one hash from another
-local ODD_TOO <const> = 0xBF58476D1CE4E5B9
-
----Mixes two 64-bit integers into one: every bit of both reaches every bit of the result. The
----finalizer is that of splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
----Generators, OOPSLA 2014).
+---Mixes two integers into one: every bit of both reaches every bit of the result. The finalizer is
+---that of splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA
+---2014).
 ---@param a integer
 ---@param b integer
 ---@return integer
@@ -47,95 +36,48 @@ local function mix(a, b)
 end
 M.mix = mix
 
--- Hashes of what is met over and over: short strings, booleans. Never of numbers.
-local cache, cached
-
-local function empty_cache()
-  cache, cached = {[true] = 0x3C6EF372FE94F82B, [false] = 0x2545F4914F6CDD1D}, 0
-end
-empty_cache()
-
-local function hash_string(s)
-  local hash = cache[s]
-  if hash then return hash end
-  hash = mix(crc32c(s) + STRING, #s)
-  if #s <= SHORT_MAX then
-    if cached == CACHE_MAX then empty_cache() end
-    cache[s], cached = hash, cached + 1
-  end
-  return hash
-end
-M.hash_string = hash_string
-
--- The hash of anything plain but a table, nil for anything else.
-local function hash_scalar(v)
-  if math_type(v) == "integer" then return v * ODD end
-  if type(v) == "string" then return hash_string(v) end
-  if type(v) == "boolean" then return cache[v] end
-  if type(v) == "number" and v == v then
-    return string_unpack("<i8", string_pack("<d", v)) * ODD + FLOAT
-  end
+---The hash of a string.
+---@param s string
+---@return integer 64 bits, the same in every process
+function M.hash_string(s)
+  return mix(crc32c(s), #s)
 end
 
--- The slow walk, taken only when the fast one met something it may not pass on: finds it again and
--- names the path to it.
-local function find_fault(value, path, depth)
+local is_key = {boolean = true, number = true, string = true}
+
+local function step_to(key)
+  if type(key) ~= "string" then return ("[%s]"):format(tostring(key)) end
+  return key:find("^[%a_][%w_]*$") and "." .. key or ("[%q]"):format(key)
+end
+
+-- Where the first thing is that is not plain, and what it is; nil when the budget of tables is
+-- used up before.
+local function find_fault(value, path, depth, budget)
   local kind = type(value)
-  if kind == "table" then
-    if getmetatable(value) then return path, "a table with a metatable" end
-    if depth == M.depth_max then
-      return path, ("nested deeper than %d tables, or in a circle"):format(M.depth_max)
-    end
-    for k, v in next, value do
-      if hash_scalar(k) == nil then return path, ("a table with a %s as key"):format(type(k)) end
-      local step = type(k) == "string" and k:find("^[%a_][%w_]*$") and "." .. k
-        or ("[%s]"):format(type(k) == "string" and ("%q"):format(k) or tostring(k))
-      local where, what = find_fault(v, path .. step, depth + 1)
-      if where then return where, what end
-    end
-  elseif kind ~= "nil" and hash_scalar(value) == nil then
-    return path, kind == "number" and "NaN" or "a " .. kind
+  if kind ~= "table" then
+    if value ~= value then return path, "NaN" end
+    if value ~= nil and not is_key[kind] then return path, "a " .. kind end
+    return nil
+  end
+  budget.tables = budget.tables - 1
+  if debug.getmetatable(value) then return path, "a table with a metatable" end
+  if depth == DEPTH_MAX then
+    return path, ("nested deeper than %d tables, or in a circle"):format(DEPTH_MAX)
+  end
+  for k, v in next, value do
+    if budget.tables < 0 then return nil end
+    if not is_key[type(k)] then return path, ("a table with a %s as key"):format(type(k)) end
+    local where, what = find_fault(v, path .. step_to(k), depth + 1, budget)
+    if where then return where, what end
   end
 end
 
-local root, root_name, tables = nil, nil, 0 -- of the walk under way
-
-local function refuse()
-  local value, name = root, root_name
-  root = nil
-  if tables > M.tables_max then
-    errors.raise("not_plain", "%s holds more than %d tables", name, M.tables_max)
+local function refuse(value, name)
+  local where, what = find_fault(value, name, 0, {tables = TABLES_MAX})
+  if not where then
+    errors.raise("not_plain", "%s holds more than %d tables", name, TABLES_MAX)
   end
-  local where, what = find_fault(value, name, 0)
   errors.raise("not_plain", "%s is %s; only plain data crosses between nodes", where, what)
-end
-
--- Digests the table t, and fills `copy` with its fields unless that is nil. This is where a world
--- spends its time: what is common comes first, and the mixing stands in the loop.
-local function walk(t, copy, depth)
-  tables = tables + 1
-  if depth >= M.depth_max or tables > M.tables_max or getmetatable(t) then refuse() end
-  local sum = TABLE
-  for k, v in next, t do
-    local a = cache[k] or hash_scalar(k) or refuse()
-    local b = cache[v]
-    if not b then
-      if math_type(v) == "integer" then
-        b = v * ODD
-      elseif type(v) == "table" then
-        local inner = copy and {}
-        b = walk(v, inner, depth + 1)
-        v = inner
-      else
-        b = hash_scalar(v) or refuse()
-      end
-    end
-    if copy then copy[k] = v end
-    a = (a ~ b * ODD) * ODD_TOO + b
-    a = (a ~ a >> 29) * ODD
-    sum = sum + (a ~ a >> 32)
-  end
-  return sum
 end
 
 ---Copies plain data and digests it.
@@ -145,11 +87,8 @@ end
 ---@return integer digest 64 bits, the same in every process
 ---Raises `not_plain` with the path to what is not, as in `body.entries[3].data`.
 function M.copy(value, name)
-  if type(value) ~= "table" then return value, M.digest(value, name) end
-  root, root_name, tables = value, name, 0
-  local copy = {}
-  local digest = walk(value, copy, 0)
-  root = nil
+  local digest, copy = walk_plain(value, true, DEPTH_MAX, TABLES_MAX)
+  if not digest then refuse(value, name) end
   return copy, digest
 end
 
@@ -159,32 +98,18 @@ end
 ---@return integer digest 64 bits, the same in every process
 ---Raises `not_plain`.
 function M.digest(value, name)
-  root, root_name, tables = value, name, 0
-  local digest
-  if type(value) == "table" then
-    digest = walk(value, nil, 0)
-  elseif value == nil then
-    digest = NIL
-  else
-    digest = hash_scalar(value) or refuse()
-  end
-  root = nil
-  return digest
+  return (walk_plain(value, false, DEPTH_MAX, TABLES_MAX)) or refuse(value, name)
 end
 
----Copies what is known to be plain, without digesting it.
+---Copies what is known to be plain.
 ---@param value any plain data
 ---@return any copy
-local function clone(value)
-  if type(value) ~= "table" then return value end
-  local copy = {}
-  for k, v in next, value do
-    if type(v) == "table" then v = clone(v) end
-    copy[k] = v
-  end
+function M.clone(value)
+  local _, copy = walk_plain(value, true, DEPTH_MAX, TABLES_MAX)
   return copy
 end
-M.clone = clone
+
+local EMPTY <const> = walk_plain({}, false, DEPTH_MAX, TABLES_MAX)
 
 ---The share of one field in the digest of its table: adding it to the table's digest gives the
 ---digest of the table with that field.
@@ -192,7 +117,7 @@ M.clone = clone
 ---@param value string|number|boolean
 ---@return integer
 function M.digest_field(key, value)
-  return walk({[key] = value}, nil, 0) - TABLE
+  return M.digest({[key] = value}, "field") - EMPTY
 end
 
 return M

@@ -11,7 +11,8 @@
 --        what was held leaves       the node stops
 --
 -- So no node can show the world something it has not stored. `before_durable` sends are the
--- exception that a protocol asks for by name: they leave when the handler returns, before the commit.
+-- exception that a protocol asks for by name: they leave when the handler returns, before the
+-- commit.
 --
 -- What is held stands in parallel arrays of the life, used again in every turn.
 

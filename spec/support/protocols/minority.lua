@@ -1,3 +1,5 @@
 -- Raft with a planted bug: half of the members pass for a majority.
 
-return require("jangada.raft").with{is_quorum = function(count, members) return count * 2 >= members - 1 end}
+return require("jangada.raft").with{is_quorum = function(count, members)
+  return count * 2 >= members - 1
+end}
