@@ -348,6 +348,10 @@ void jg_open_cursor(lua_State *L);
 void jg_add_counts(jg_counts *sum, const jg_counts *counts);
 void jg_push_counts(lua_State *L, const jg_counts *counts); /* into the table on top */
 
+/* ---- plain.c ------------------------------------------------------------------------------ */
+
+int jg_walk_plain(lua_State *L);
+
 /* ---- crc32c.c ------------------------------------------------------------------------------ */
 
 uint32_t jg_crc32c(uint32_t seed, const void *data, size_t size);

@@ -37,7 +37,7 @@ static int store_crc32c(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"open", jg_store_open}, {"crc32c", store_crc32c}, {NULL, NULL}};
+    {"open", jg_store_open}, {"crc32c", store_crc32c}, {"walk_plain", jg_walk_plain}, {NULL, NULL}};
 
 int luaopen_jangada_store(lua_State *L);
 

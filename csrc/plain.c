@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT
+**
+** plain.c - copies and digests plain data: nil, booleans, numbers but NaN, strings, and tables of
+** these without metatables.
+**
+** The digest of a table is a sum over its fields of a mixture of the hashes of key and value.
+** Addition commutes, so the order in which a table gives its fields, which differs from process to
+** process, leaves no mark and nothing is sorted. The mixture is not linear, so a nested table
+** cannot be mistaken for its parts. jangada.node.plain says what is refused, and why.
+*/
+#include "jangada.h"
+
+#include <string.h>
+
+#define ODD UINT64_C(0x9E3779B97F4A7C15) /* odd constants spread one hash from another */
+#define ODD_TOO UINT64_C(0xBF58476D1CE4E5B9)
+#define DEPTH_MAX 200 /* whatever is asked for: C's stack is finite */
+
+enum { BYTES, FLOAT, TRUE, FALSE, TABLE, NIL };
+static const uint64_t kinds[] = {UINT64_C(0x1F83D9ABFB41BD6B), UINT64_C(0x510E527FADE682D1),
+                                 UINT64_C(0x3C6EF372FE94F82B), UINT64_C(0x2545F4914F6CDD1D),
+                                 UINT64_C(0x7461626C65737461), UINT64_C(0x61C8864680B583EB)};
+
+typedef struct walk {
+  bool copies;
+  lua_Integer depth_max, tables_left;
+} walk;
+
+/* Every bit of both reaches every bit of the result. The finalizer is that of splitmix64 (Steele,
+** Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014). */
+static uint64_t mix(uint64_t a, uint64_t b) {
+  uint64_t z = a * ODD + b;
+  z = (z ^ z >> 30) * ODD_TOO + a;
+  z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+  return z ^ z >> 31;
+}
+
+static uint64_t hash_string(const char *s, size_t size) {
+  return mix(jg_crc32c(0, s, size) + kinds[BYTES], size);
+}
+
+/* The hash of anything plain but a table; false for anything else. */
+static bool hash_scalar(lua_State *L, int idx, uint64_t *hash) {
+  size_t size;
+  switch (lua_type(L, idx)) {
+  case LUA_TSTRING: {
+    const char *s = lua_tolstring(L, idx, &size);
+    *hash = hash_string(s, size);
+    return true;
+  }
+  case LUA_TBOOLEAN: *hash = kinds[lua_toboolean(L, idx) ? TRUE : FALSE]; return true;
+  case LUA_TNIL: *hash = kinds[NIL]; return true;
+  case LUA_TNUMBER:
+    if (lua_isinteger(L, idx)) {
+      *hash = (uint64_t)lua_tointeger(L, idx) * ODD;
+    } else {
+      lua_Number n = lua_tonumber(L, idx);
+      uint64_t bits;
+      if (n != n) return false;
+      memcpy(&bits, &n, sizeof bits);
+      *hash = bits * ODD + kinds[FLOAT];
+    }
+    return true;
+  default: return false;
+  }
+}
+
+static bool walk_table(lua_State *L, walk *w, int depth, uint64_t *digest);
+
+/* Hashes the value on top of the stack; a table is replaced by its copy, or by nil. */
+static bool walk_value(lua_State *L, walk *w, int depth, uint64_t *hash) {
+  return lua_type(L, -1) == LUA_TTABLE ? walk_table(L, w, depth, hash)
+                                       : hash_scalar(L, lua_gettop(L), hash);
+}
+
+static bool walk_table(lua_State *L, walk *w, int depth, uint64_t *digest) {
+  int from = lua_gettop(L), to = 0;
+  if (depth >= w->depth_max || depth >= DEPTH_MAX || w->tables_left-- <= 0) return false;
+  if (lua_getmetatable(L, from)) return false;
+  luaL_checkstack(L, 6, "plain data");
+  if (w->copies) {
+    lua_createtable(L, (int)lua_rawlen(L, from), 0);
+    to = from + 1;
+  }
+  uint64_t sum = kinds[TABLE], a, b;
+  lua_pushnil(L);
+  while (lua_next(L, from) != 0) {
+    if (!hash_scalar(L, -2, &a)) return false;
+    if (!walk_value(L, w, depth + 1, &b)) return false;
+    a = (a ^ b * ODD) * ODD_TOO + b;
+    a = (a ^ a >> 29) * ODD;
+    sum += a ^ a >> 32;
+    if (to != 0) {
+      lua_pushvalue(L, -2);
+      lua_insert(L, -2);
+      lua_rawset(L, to); /* stack: from to key */
+    } else {
+      lua_pop(L, 1);
+    }
+  }
+  if (to == 0) lua_pushnil(L);
+  lua_replace(L, from);
+  *digest = sum;
+  return true;
+}
+
+/* walk_plain(value, copies, depth_max, tables_max): the digest, and the copy if one is asked for;
+** nil when the value is not plain, nests deeper or holds more tables than that, and whether it was
+** the tables: a value that shares its parts over and over is exponential in its own size. */
+int jg_walk_plain(lua_State *L) {
+  luaL_checkany(L, 1);
+  walk w = {lua_toboolean(L, 2), luaL_checkinteger(L, 3), luaL_checkinteger(L, 4)};
+  uint64_t digest;
+  lua_settop(L, 1);
+  if (!walk_value(L, &w, 0, &digest)) {
+    lua_pushnil(L);
+    lua_pushboolean(L, w.tables_left < 0);
+    return 2;
+  }
+  lua_pushinteger(L, (lua_Integer)digest);
+  lua_insert(L, 1);
+  return 2;
+}
