@@ -274,6 +274,24 @@ describe("py-lmdb", function()
     db:view(function(tx) assert.equal("v", tx:bucket("people"):get("k")) end)
   end)
 
+  it("cannot make us read a file of another format of ours", function()
+    local path = fresh.path()
+    sample(path):close()
+    for _, format in ipairs{ "2", "", "11", "1" } do
+      py(path, ([[
+        env = lmdb.open(path, subdir=False, max_dbs=8)
+        root = env.open_db(b'\1jangada')
+        with env.begin(write=True) as txn:
+          txn.put(b'\xff' * 8 + b'format', b'%s', db=root)
+      ]]):format(format))
+      for _, read_only in ipairs{ true, false } do
+        local db, _, code = store.open(path, { read_only = read_only })
+        assert.equal(format ~= "1" and "version_mismatch" or nil, code, format)
+        if db then db:close() end
+      end
+    end
+  end)
+
   it("shares a file with us: in turn, and each sees the other's databases", function()
     local db, path = fresh.open(nil, { shared = true })
     db:update(function(tx) tx:create_bucket("b"):put("n", "0") end)
