@@ -14,7 +14,7 @@ cli.VIOLATION = 1 -- done, and something is not as it should be
 cli.USAGE = 2    -- the arguments or the input cannot be used; nothing was done
 cli.FAILURE = 3  -- it could not be done
 
-local subcommands = { "demo", "lab" }
+local subcommands = { "db", "demo", "lab" }
 
 -- What the command needs beyond the library, with the package to get it from.
 local function need(module, debian, rock)

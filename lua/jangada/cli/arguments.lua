@@ -4,11 +4,15 @@ local arguments = {}
 
 --- What reads an integer, for argparse's `convert`: it gives nil and a message for what is none.
 ---@param option string that the message names
+---@param min? integer
+---@param max? integer
 ---@return fun(text: string): integer|nil, string|nil
-function arguments.integer(option)
+function arguments.integer(option, min, max)
   return function(text)
     local value = math.tointeger(tonumber(text))
     if value == nil then return nil, ("%s takes an integer, not '%s'"):format(option, text) end
+    if min and value < min then return nil, ("%s is at least %d"):format(option, min) end
+    if max and value > max then return nil, ("%s is at most %d"):format(option, max) end
     return value
   end
 end

@@ -5,17 +5,29 @@ local screen = {}
 ---@class jangada.Screen
 ---@field is_terminal boolean
 ---@field progress_line string|nil what stands on the last line now
+---@field stream table|nil instead of standard output: what has `write` and `flush`
 local Screen = {}
 Screen.__index = Screen
 
 --- A screen on standard output. Only a terminal gets a progress line that is drawn over.
+---@param stream? table instead of standard output: io.stderr, or what has `write` and `flush`
 ---@return jangada.Screen
-function screen.new()
-  return setmetatable({ is_terminal = os.execute("test -t 1") == true }, Screen)
+function screen.new(stream)
+  local number = stream == nil and 1 or stream == io.stderr and 2
+  local is_terminal = number and os.execute("test -t " .. number) == true
+  return setmetatable({ is_terminal = is_terminal, stream = stream }, Screen)
+end
+
+local function write(self, ...)
+  if self.stream then self.stream:write(...) else io.write(...) end
+end
+
+local function flush(self)
+  if self.stream then self.stream:flush() else io.flush() end
 end
 
 local function erase(self)
-  if self.progress_line then io.write("\r\27[K") end
+  if self.progress_line then write(self, "\r\27[K") end
 end
 
 --- Prints a line, above the progress line.
@@ -23,9 +35,9 @@ end
 ---@param ... any
 function Screen:print(format, ...)
   erase(self)
-  io.write(format:format(...), "\n")
-  if self.progress_line then io.write(self.progress_line) end
-  io.flush()
+  write(self, format:format(...), "\n")
+  if self.progress_line then write(self, self.progress_line) end
+  flush(self)
 end
 
 --- Draws the progress line; where it cannot be drawn over, one in twenty percent is printed.
@@ -41,8 +53,8 @@ function Screen:progress(done, total, text)
     if line == self.progress_line then return end
     erase(self)
     self.progress_line = line
-    io.write(line)
-    io.flush()
+    write(self, line)
+    flush(self)
   else
     local fifth = math.floor(share * 5)
     if fifth == self.last_fifth then return end
@@ -55,13 +67,14 @@ end
 function Screen:clear()
   erase(self)
   self.progress_line = nil
-  io.flush()
+  flush(self)
 end
 
 --- Prints a table: numbers to the right, all else to the left.
 ---@param header string[]
 ---@param rows any[][]
-function Screen:table(header, rows)
+---@param right? table<integer, boolean> columns of text that go to the right too
+function Screen:table(header, rows, right)
   local widths, texts = {}, { header }
   for _, row in ipairs(rows) do
     local text = {}
@@ -70,13 +83,15 @@ function Screen:table(header, rows)
   end
   for i = 1, #header do
     widths[i] = 0
-    for _, text in ipairs(texts) do widths[i] = math.max(widths[i], utf8.len(text[i]) or #text[i]) end
+    for _, text in ipairs(texts) do
+      widths[i] = math.max(widths[i], utf8.len(text[i]) or #text[i])
+    end
   end
   for r, text in ipairs(texts) do
     local cells = {}
     for i = 1, #header do
       local pad = (" "):rep(widths[i] - (utf8.len(text[i]) or #text[i]))
-      local is_number = rows[1] and math.type(rows[1][i]) ~= nil
+      local is_number = right and right[i] or rows[1] and math.type(rows[1][i]) ~= nil
       cells[i] = is_number and pad .. text[i] or text[i] .. pad
     end
     self:print("  %s", (table.concat(cells, "  "):gsub("%s+$", "")))

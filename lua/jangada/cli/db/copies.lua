@@ -1,0 +1,198 @@
+--- `jangada db compact` and `backup`: another file with the same content.
+
+local arguments = require "jangada.cli.arguments"
+local copying = require "jangada.cli.db.copying"
+local description = require "jangada.cli.db.description"
+local errors = require "jangada.errors"
+local json = require "jangada.cli.json"
+local screens = require "jangada.cli.screen"
+local session = require "jangada.cli.db.session"
+local store = require "jangada.store"
+local units = require "jangada.cli.units"
+
+local thousands = screens.thousands
+
+local function define_files(parser)
+  parser:argument("file", "The file that is copied; it is not changed."):argname("SOURCE")
+  parser:argument("destination", "The new file; it must not exist."):argname("DEST")
+end
+
+local function quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+local function check_destination(path)
+  if path == "" then errors.raise("input_invalid", "no destination is named") end
+  local file <close> = io.open(path, "rb")
+  if file then errors.raise("file_exists", "%s: it exists already", path) end
+end
+
+-- Sizes before and after; what else is to be said comes behind.
+local function print_result(args, before, after, counts)
+  if args.json then
+    return session.print_json(json.present("source", args.file, "destination", args.destination,
+      "size_before", before, "size_after", after, "keys", counts and counts.keys,
+      "buckets", counts and counts.buckets))
+  end
+  local share = before > 0 and (", %d %%"):format(after * 100 // before) or ""
+  session.print(function(out)
+    out:write(("%s  %s\n%s  %s%s\n"):format(args.file, units.size(before), args.destination,
+      units.size(after), share))
+    if counts then
+      out:write(("%s in %s copied\n"):format(units.count(counts.keys, "key"),
+        units.count(counts.buckets, "bucket")))
+    end
+  end)
+end
+
+---------------------------------------------------------------------------------------------------
+-- compact
+
+local compact = { name = "compact" }
+
+function compact.define(parser)
+  session.describe(parser, "Copy a file, key by key, into a smaller one.",
+    "Copies all buckets with their keys, sequences and kinds into a new file whose pages are full "
+    .. "and in order. The copy is checked, and gets its name when it is whole and on the disk. "
+    .. "What is no bucket, keys in LMDB's main database, would be lost: such a file is refused, "
+    .. "and backup copies it.",
+    { "compact my.db small.db", "compact my.db small.db && mv small.db my.db" })
+  define_files(parser)
+  parser:option("--tx-size", "MiB of keys and values in one transaction (default 16).")
+    :argname("MIB"):default("16"):show_default(false):convert(arguments.integer("--tx-size", 1))
+  session.json(parser, "Print one JSON object, sizes in bytes; no progress.")
+  session.opening(parser)
+end
+
+-- A file name beside the destination that nothing has.
+local function temporary_name(destination)
+  for _ = 1, 100 do
+    local path = ("%s.new-%08x"):format(destination, math.random(0, 0xffffffff))
+    local file <close> = io.open(path, "rb")
+    if not file then return path end
+  end
+  errors.raise("file_exists", "%s: no name for a temporary file is free", destination)
+end
+
+-- The access rights of the source, for its copy.
+local function mode_of(path)
+  local pipe <close> = assert(io.popen(("stat -c %%a -- %s 2>/dev/null"):format(quote(path))))
+  local mode = pipe:read("l") or ""
+  return mode:find("^[0-7]+$") and tonumber(mode, 8) & 511 or 384 -- 0777, 0600
+end
+
+-- The newer of the two meta pages says what is in the main database: trees, and perhaps keys.
+local function check_main(args, info)
+  local newest
+  for number = 0, 1 do
+    local page = store.page(args.file, number)
+    if page and page.tx_id and not page.problem and (not newest or page.tx_id > newest.tx_id) then
+      newest = page
+    end
+  end
+  local others = newest and newest.main.entries - info.trees or 0
+  if others > 0 then
+    errors.raise("incompatible", "%s: LMDB's main database holds %s outside of any bucket, which "
+      .. "compact would lose; backup copies all", args.file, units.count(others, "key"))
+  end
+end
+
+local function copy_into(args, source, nodes, path)
+  local total, buckets = 0, 0
+  for node in description.each(nodes) do
+    total, buckets = total + (node.keys or 0), buckets + 1
+  end
+  local info = source:db():info()
+  local db <close>, message, code = store.open(path, { durability = "none",
+    mode = mode_of(args.file), trees_max = math.min(65536, math.max(128, info.trees + 16)),
+    allow_remote = args.allow_remote or nil })
+  if not db then errors.raise(code, "%s", message) end
+  local show, done = session.progress(args)
+  local ok, copied = pcall(copying.copy, source, nodes, db, args.tx_size << 20, function(count)
+    show(count, total, ("%s of %s copied"):format(thousands(count), units.count(total, "key")))
+  end)
+  done()
+  if not ok then error(copied, 0) end
+  if copied ~= total then
+    errors.raise("corrupted", "%s: %d keys were copied where %d were counted", args.file, copied,
+      total)
+  end
+  db:sync()
+  return { keys = copied, buckets = buckets }, db:info().file_size
+end
+
+local function check_copy(path)
+  local is_clean, findings = store.check(path)
+  if not is_clean then
+    errors.raise("corrupted", "the copy is damaged: page %d: %s", findings[1].page,
+      findings[1].message)
+  end
+end
+
+-- Gives the whole file its name, unless something else has it by now.
+local function publish(temporary, destination)
+  local directory = destination:match("^(.*/)[^/]*$") or "."
+  local link = ("ln -- %s %s 2>/dev/null"):format(quote(temporary), quote(destination))
+  if os.execute(link) ~= true then
+    check_destination(destination)
+    errors.raise("io_error", "%s: the copy cannot be linked there", destination)
+  end
+  os.execute(("sync -- %s 2>/dev/null"):format(quote(directory))) -- the name too is on the disk
+end
+
+local function remove(path)
+  os.remove(path)
+  os.remove(path .. "-lock")
+end
+
+function compact.run(args, cli)
+  check_destination(args.destination)
+  args.verify = true -- it reads all of the file anyway
+  local db <close> = session.open_to_read(args)
+  local before = db:info().file_size
+  check_main(args, db:info())
+  local temporary = temporary_name(args.destination)
+  local ok, counts, after = pcall(function()
+    local tx <close> = db:begin("read")
+    local counts, after = copy_into(args, tx, description.all(tx), temporary)
+    check_copy(temporary)
+    publish(temporary, args.destination)
+    return counts, after
+  end)
+  remove(temporary)
+  if not ok then error(counts, 0) end
+  print_result(args, before, after, counts)
+  return cli.OK
+end
+
+---------------------------------------------------------------------------------------------------
+-- backup
+
+local backup = { name = "backup" }
+
+function backup.define(parser)
+  session.describe(parser, "Copy a file as it is at its last commit, without its free pages.",
+    "Copies all pages in use, whatever they hold, while processes that share the file go on. The "
+    .. "copy gets its name when it is whole and on the disk. A file that one process owns alone is "
+    .. "in use: there, that process calls db:backup.",
+    { "backup my.db /backups/my.db" })
+  define_files(parser)
+  session.json(parser, "Print one JSON object, sizes in bytes.")
+  session.opening(parser)
+end
+
+local function file_size(path)
+  local file <close> = assert(io.open(path, "rb"))
+  return file:seek("end")
+end
+
+function backup.run(args, cli)
+  check_destination(args.destination)
+  local db <close> = session.open_to_read(args)
+  local before = db:info().file_size
+  db:backup(args.destination)
+  print_result(args, before, file_size(args.destination))
+  return cli.OK
+end
+
+return { compact, backup }
