@@ -46,7 +46,7 @@ spec-tools: $(SPEC_TOOL) ## build what the specs need beside the module
 
 $(SPEC_TOOL): spec/support/process.c Makefile | deps
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -shared $(LDFLAGS) -o $@ $< -pthread
+	$(CC) $(ALL_CFLAGS) -shared $(LDFLAGS) -Wl,-z,nodelete -o $@ $< -pthread
 
 demo: all ## replicate INPUT through a five-node cluster, a crash and a partition (SEED=1)
 	@$(RUN) bin/jangada demo --seed='$(SEED)' --directory '$(BUILD)/demo' '$(subst ','\'',$(INPUT))'

@@ -123,7 +123,7 @@ describe("after a fork", function()
       local b = tx:create_bucket("b")
       b:put("k", "v")
       local c = b:cursor()
-      print(process.wait(process.fork(function() os.exit(true, true) end)))
+      print(process.wait(process.fork(process.quit)))
       print(c:first())
       tx:commit()
       print(db:view(function(now) return now:bucket("b"):get("k") end))
@@ -162,7 +162,7 @@ describe("after a fork", function()
       end)
       if child == 0 then -- it runs on from within the function, too
         io.write("child ", tostring(ok), " ", tostring(ok or failure.code), "\n"):flush()
-        os.exit(0, true)
+        process.quit()
       end
       print("parent", ok, db:view(function(tx) return tx:bucket("b"):get("k") end))
       db:update(function(tx) tx:bucket("b"):put("k", "newer") end)
@@ -277,8 +277,8 @@ describe("on another thread of the same Lua state", function()
 
   it("handles collected on another thread hang and harm nothing (traps 5, 7)", function()
     for _, keeps_db in ipairs{ true, false } do
+      local path = fresh.path()
       assert.equal("ok", children.run(function() -- it may hang: a child dies of SIGALRM then
-        local path = fresh.path()
         local db = assert(store.open(path))
         db:update(function(tx) tx:create_bucket("b"):put("k", "v") end)
         collectgarbage("stop")
