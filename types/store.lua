@@ -341,8 +341,8 @@ function Bucket:append(keys, values) end
 ---@field limit? integer how many at most
 
 --- `for key, value in bucket:each{...}`: in the order of keys, a bucket with nil (Bolt 84).
---- Deleting on the way skips nothing; what is put ahead is seen (Bolt 85). The generic for closes it also on
---- break and on errors (trap 30). Raises key_too_large, key_out_of_range.
+--- Deleting on the way skips nothing; what is put ahead is seen (Bolt 85). The generic for closes it
+--- also on break and on errors (trap 30). Raises key_too_large, key_out_of_range.
 ---@param options? jangada.store.EachOptions
 ---@return fun(cursor: jangada.Cursor): jangada.store.Key?, string?
 ---@return jangada.Cursor

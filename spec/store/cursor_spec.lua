@@ -138,6 +138,9 @@ for _, kind in ipairs(kinds) do
       raises("cursor_unpositioned", c.delete, c)
       walk "seek:b=b delete=nil"
       raises("cursor_unpositioned", c.delete, c)
+      fill "b" -- another item, though of the same key
+      raises("cursor_unpositioned", c.delete, c)
+      b:delete("b")
       walk "next=c seek:x=nil"
       raises("cursor_unpositioned", c.delete, c)
       assert.same({ "a", "c" }, fresh.keys(b:each()))

@@ -149,7 +149,7 @@ local bombs = {
   delete = function(s) s.tx:delete_bucket("b") end,
   replace = function(s)
     s.tx:delete_bucket("b")
-    s.tx:create_bucket("b", { keys = "integer" }):put(1, "v")
+    s.tx:create_bucket("b", { tree = false }):put("k", "v")
   end,
   empty = function(s) s.b:delete_range("0", "99") end,
   grow = function(s) for i = 1, 50 do s.b:put("g" .. i, ("x"):rep(3000)) end end,

@@ -173,6 +173,8 @@ local function reopen(world)
   end
   open(world)
   check_committed(world, "reopened")
+  local clean, findings = world.db:check()
+  if not clean then mismatch("check: %s %s", findings[1].code, findings[1].message) end
 end
 
 -- Forgets handles, so that the collector finds some.
