@@ -29,6 +29,7 @@ store.finding_codes = nil
 ---@field shared? boolean several processes may write, in turns; default: one owns it
 ---@field trees_max? integer trees (mostly top-level buckets) it may have; default 128
 ---@field readers_max? integer read transactions open at once, in all processes; default 1024
+---@field verify? boolean check the whole file first, as store.check does; default false
 ---@field allow_remote? boolean also on NFS, CIFS, 9p, FUSE: locks may not hold there
 
 --- Opens a file, and makes it if it is missing (Bolt 1 to 6, 12). A new file is linked into place
@@ -99,8 +100,8 @@ function DB:view(fn, ...) end
 function DB:batch(functions) end
 
 --- Begins a transaction that the caller ends with commit or rollback; collected, it is rolled back.
---- Raises db_closed, db_read_only, write_tx_active, readers_full, in_use (another process writes,
---- shared files only).
+--- Raises db_closed, db_read_only, write_tx_active, readers_full; for shared files in_use (another
+--- process writes) and map_resized (another process has made the file larger: trap 10).
 ---@param kind "write"|"read"
 ---@return jangada.Tx tx
 function DB:begin(kind) end
@@ -341,8 +342,8 @@ function Bucket:append(keys, values) end
 ---@field limit? integer how many at most
 
 --- `for key, value in bucket:each{...}`: in the order of keys, a bucket with nil (Bolt 84).
---- Deleting on the way skips nothing; what is put ahead is seen (Bolt 85). The generic for closes it
---- also on break and on errors (trap 30). Raises key_too_large, key_out_of_range.
+--- Deleting on the way skips nothing; what is put ahead is seen (Bolt 85). The generic for closes
+--- it also on break and on errors (trap 30). Raises key_too_large, key_out_of_range.
 ---@param options? jangada.store.EachOptions
 ---@return fun(cursor: jangada.Cursor): jangada.store.Key?, string?
 ---@return jangada.Cursor
