@@ -287,6 +287,7 @@ static int next_bucket(lua_State *L) {
   jg_key next;
   size_t after_size = 0;
   const char *after = lua_tolstring(L, lua_upvalueindex(2), &after_size);
+  if (after == NULL) after = "";
   int rc = jg_next_name(tx, up, after, after_size, &next);
   if (rc == MDB_NOTFOUND) return 0;
   if (rc != 0) jg_raise_rc(L, rc, "buckets");

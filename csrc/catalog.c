@@ -46,9 +46,11 @@ static void generate_tree_name(jg_record *record) {
   record->tree[18] = '\0';
 }
 
-/* A tree can bear a bucket's name if LMDB can, and its mark, when it is hidden, fits into a key. */
+/* A tree can bear a bucket's name if LMDB can, its text dump can (lines), and the mark of a hidden
+** one fits into a key. */
 static bool can_name_tree(const char *name, size_t size) {
-  return size <= JG_TREE_NAME_MAX && name[0] != '\1' && memchr(name, 0, size) == NULL;
+  return size <= JG_TREE_NAME_MAX && name[0] != '\1' && memchr(name, 0, size) == NULL &&
+         memchr(name, '\n', size) == NULL;
 }
 
 /* MDB_NOTFOUND in a file that we never wrote to. */
@@ -321,6 +323,10 @@ static int next_record(jg_tx *tx, const jg_bucket *up, const MDB_val *after, jg_
       break;
     }
     if (jg_value_read(&value, &record) != JG_RECORD) continue;
+    if (key.mv_size > JG_LMDB_KEY_SIZE_MAX) {
+      rc = MDB_CORRUPTED;
+      break;
+    }
     next->val = (MDB_val){key.mv_size - skip, next->bytes};
     memcpy(next->bytes, (char *)key.mv_data + skip, next->val.mv_size);
     jg_found found = {.kind = JG_IS_ABSENT, .record = record};

@@ -34,7 +34,7 @@ typedef struct watch { /* what `progress` needs */
   bool raised; /* the error is on top of the stack */
 } watch;
 
-static void drop(jg_checker *k) {
+void jg_checker_drop(jg_checker *k) {
   jg_check_free(k->check);
   k->check = NULL;
   if (k->fd >= 0) close(k->fd);
@@ -42,7 +42,7 @@ static void drop(jg_checker *k) {
 }
 
 static int checker_gc(lua_State *L) {
-  drop(luaL_checkudata(L, 1, CHECKER));
+  jg_checker_drop(luaL_checkudata(L, 1, CHECKER));
   return 0;
 }
 
@@ -102,7 +102,7 @@ static lua_Integer findings_max(lua_State *L) {
 /* Raises what ended a walk early. */
 static void check_ended(lua_State *L, jg_checker *k, const watch *w, int rc) {
   if (rc == 0) return;
-  drop(k);
+  jg_checker_drop(k);
   if (w->raised) lua_error(L);
   if (rc == JG_CHECK_STOPPED) jg_check_db(L, SUBJECT); /* closed or forked by `progress` */
   if (rc < 0) jg_raise(L, "in_use", "check: the file is being written to all the time");
@@ -146,7 +146,7 @@ void jg_push_findings(lua_State *L, const jg_check *c) {
 static int push_verdict(lua_State *L, jg_checker *k) {
   jg_push_findings(L, k->check);
   bool clean = lua_rawlen(L, -1) == 0;
-  drop(k);
+  jg_checker_drop(k);
   lua_pushboolean(L, clean);
   lua_insert(L, -2);
   return clean ? (lua_pop(L, 1), 1) : 2;
@@ -212,7 +212,7 @@ jg_checker *jg_check_path(lua_State *L, bool map) {
   if (k->fd < 0) jg_raise_failure(L, &f);
   check_ended(L, k, &w, run(k, k->fd, &w, max, map, NULL));
   if (jg_check_overtaken(k->check)) {
-    drop(k);
+    jg_checker_drop(k);
     jg_raise(L, "in_use", "%s: another process has written to it meanwhile", path);
   }
   return k;

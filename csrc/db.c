@@ -13,8 +13,12 @@ enum { WRITER = 1 };
 
 /* ---- checks ------------------------------------------------------------------------------ */
 
+bool jg_is_forked(const jg_db *db) {
+  return db->fork_count != jg_fork_count();
+}
+
 void jg_check_process(lua_State *L, const jg_db *db) {
-  if (db->fork_count != jg_fork_count())
+  if (jg_is_forked(db))
     jg_raise(L, "forked", "the file was opened before a fork: only the parent may use it");
   if (!pthread_equal(db->thread, pthread_self()))
     jg_raise(L, "wrong_thread", "the file was opened by another thread");
@@ -31,7 +35,7 @@ jg_db *jg_check_db(lua_State *L, int idx) {
 
 static const char *const open_options[] = {
     "mode",      "read_only",   "durability",   "size_max", "lock_timeout_ms", "shared",
-    "trees_max", "readers_max", "allow_remote", NULL};
+    "trees_max", "readers_max", "allow_remote", "verify", NULL};
 static const char *const durabilities[] = {"commit", "none", NULL};
 
 static void read_options(lua_State *L, int idx, jg_open_options *o) {
@@ -39,6 +43,7 @@ static void read_options(lua_State *L, int idx, jg_open_options *o) {
   o->mode = (int)jg_option_integer(L, idx, "mode", 0600, 0, 0777);
   o->read_only = jg_option_boolean(L, idx, "read_only", false);
   o->shared = jg_option_boolean(L, idx, "shared", false);
+  o->verify = jg_option_boolean(L, idx, "verify", false);
   o->allow_remote = jg_option_boolean(L, idx, "allow_remote", false);
   o->durability = jg_option_choice(L, idx, "durability", durabilities);
   o->lock_timeout_ms = (int)jg_option_integer(L, idx, "lock_timeout_ms", 1000, 0, 86400000);
@@ -114,6 +119,11 @@ static int run(lua_State *L, bool writable) {
   lua_pushvalue(L, at);
   for (int i = 0; i < args; i++) lua_pushvalue(L, 3 + i);
   bool ok = lua_pcall(L, args + 1, LUA_MULTRET, 0) == LUA_OK; /* a yield cannot cross it */
+  if (jg_is_forked(tx->db)) { /* the child came back out of its parent's transaction */
+    jg_close(&tx->h);
+    if (ok) jg_check_process(L, tx->db);
+    lua_error(L);
+  }
   if (ok && !tx->h.open)
     jg_raise(L, "tx_closed", "%s: the DB was closed within it", writable ? "update" : "view");
   if (ok && writable)
@@ -157,11 +167,22 @@ static int db_begin(lua_State *L) {
   return 1;
 }
 
+/* Another process may have made the file larger than our map, which can follow only while nothing
+** of ours is open. */
+int jg_db_begin_txn(jg_db *db, unsigned flags, MDB_txn **txn) {
+  int rc = mdb_txn_begin(db->env, NULL, flags, txn);
+  if (rc != MDB_MAP_RESIZED || db->h.child != NULL) return rc;
+  if (db->spare != NULL) mdb_txn_abort(db->spare);
+  db->spare = NULL;
+  rc = mdb_env_set_mapsize(db->env, 0);
+  return rc != 0 ? rc : mdb_txn_begin(db->env, NULL, flags, txn);
+}
+
 /* Before a transaction begins: trees that other processes made are opened, and trees of deleted
 ** buckets removed when they crowd out new ones. Both need that nothing is open. */
 int jg_db_refresh(jg_db *db, bool writable) {
   if (db->h.child != NULL) return 0;
-  if (db->shared) return jg_trees_refresh(db);
+  if (db->shared || db->read_only) return jg_trees_refresh(db);
   if (!writable || db->trees.count + 4 < db->trees_max) return 0;
   return jg_purge(db);
 }
@@ -172,7 +193,7 @@ int jg_db_refresh(jg_db *db, bool writable) {
 static void close_all(lua_State *L, jg_db *db) {
   push_writer(L, db);
   jg_close(&db->h);
-  if (!lua_isnil(L, -1)) jg_tx_handlers(L, lua_gettop(L), JG_ON_ROLLBACK, 0, false);
+  if (!lua_isnil(L, -1) && !jg_is_forked(db)) jg_tx_handlers(L, lua_gettop(L), JG_ON_ROLLBACK, 0, false);
 }
 
 static int db_close(lua_State *L) {

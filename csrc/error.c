@@ -25,6 +25,7 @@ bool jg_fail_rc(jg_failure *f, int rc, const char *what) {
 /* The code for what LMDB or the system returned. */
 const char *jg_code_of(int rc) {
   switch (rc) {
+  case MDB_MAP_RESIZED: return "map_resized";
   case MDB_MAP_FULL: return "map_full";
   case MDB_READERS_FULL: return "readers_full";
   case MDB_DBS_FULL: return "trees_full";

@@ -10,6 +10,7 @@
 ** word and die by SIGBUS at the first page past its end.
 */
 #include "jangada.h"
+#include "pages.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,6 +63,16 @@ static bool is_remote(int fd) {
     return true;
   default: return false;
   }
+}
+
+/* When we close a file of our own: it then reaches to its last page (see check_whole). */
+void jg_file_fill_up(jg_db *db) {
+  MDB_envinfo info;
+  struct stat st;
+  if (db->read_only || db->shared || mdb_env_info(db->env, &info) != 0) return;
+  off_t size = (off_t)((info.me_last_pgno + 1) * db->page_size);
+  if (fstat(db->lock_fd, &st) != 0 || st.st_size >= size) return;
+  if (ftruncate(db->lock_fd, size) != 0) return; /* the next open walks the file instead */
 }
 
 /* Is there no room to grow by a few pages: on the filesystem, or by the process's own limit? */
@@ -160,6 +171,23 @@ static bool read_meta(int fd, uint64_t at, meta_page *meta) {
          meta->magic == META_MAGIC && (meta->page_flags & META_FLAG) != 0;
 }
 
+/* Walks all pages (check.c). LMDB does not write pages that one transaction took past the end of
+** the file and freed again, so a file may lawfully end before its last page; this tells. */
+static bool check_whole(int fd, char *why, size_t why_size) {
+  jg_source source;
+  const jg_finding *findings;
+  jg_check *c = NULL;
+  if (jg_source_file(&source, fd) == 0)
+    c = jg_check_new(&source, &(jg_check_settings){.findings_max = 1});
+  bool whole = c != NULL && jg_check_run(c) == 0 && jg_check_findings(c, &findings) == 0;
+  if (!whole && why != NULL)
+    snprintf(why, why_size, "%s", c != NULL && jg_check_findings(c, &findings) > 0
+                                      ? findings[0].message
+                                      : "it could not be read");
+  if (c != NULL) jg_check_free(c);
+  return whole;
+}
+
 /* A root page that is none would kill LMDB at the first step: what its header says must hold. */
 static bool check_root(int fd, const meta_page *meta, uint64_t page_size, const meta_tree *tree,
                        const char *path, jg_failure *f) {
@@ -191,7 +219,7 @@ static bool check_meta(int fd, const meta_page *meta, uint64_t page_size, uint64
     return jg_fail(f, "invalid_file", "%s: its meta pages differ in the page size", path);
   if (meta->last_page > UINT64_MAX / page_size - 1)
     return jg_fail(f, "invalid_file", "%s: its meta page names an impossible last page", path);
-  if ((meta->last_page + 1) * page_size > file_size)
+  if ((meta->last_page + 1) * page_size > file_size && !check_whole(fd, NULL, 0))
     return jg_fail(f, "truncated", "%s: %llu bytes where its meta page says %llu", path,
                    (unsigned long long)file_size,
                    (unsigned long long)((meta->last_page + 1) * page_size));
@@ -220,6 +248,9 @@ bool jg_file_check(int fd, const char *path, const jg_open_options *o, jg_failur
                    (unsigned long long)page_size, sysconf(_SC_PAGESIZE));
   if (file_size < 2 * page_size || !read_meta(fd, page_size, &metas[1]))
     return jg_fail(f, "truncated", "%s: it ends within its meta pages", path);
+  char why[256];
+  if (o->verify && !check_whole(fd, why, sizeof why))
+    return jg_fail(f, "corrupted", "%s: %s", path, why);
   /* The newer one counts; the older one may name pages that a crash kept from the file. */
   return check_meta(fd, &metas[metas[1].tx_id > metas[0].tx_id], page_size, file_size, path, f);
 }

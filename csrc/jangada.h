@@ -125,7 +125,8 @@ typedef struct jg_db {
   size_t trees_seen; /* entries of the main database when they were last opened */
   jg_trees trees;
   jg_tx *writer;  /* the open write transaction */
-  MDB_txn *spare; /* a read transaction that has been reset, for the next one */
+  MDB_txn *spare;  /* a read transaction that has been reset, for the next one */
+  MDB_txn *orphan; /* a write transaction collected on another thread: only its own may abort it */
   size_t page_size;
   int lock_timeout_ms;
   bool writer_locked;
@@ -135,7 +136,7 @@ typedef struct jg_db {
 
 typedef struct jg_open_options {
   int mode, durability, lock_timeout_ms;
-  bool read_only, shared, allow_remote;
+  bool read_only, shared, allow_remote, verify;
   size_t size_max;
   unsigned trees_max, readers_max;
 } jg_open_options;
@@ -143,6 +144,8 @@ typedef struct jg_open_options {
 bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failure *f);
 void jg_db_release(jg_handle *h);
 int jg_db_refresh(jg_db *db, bool writable); /* before a transaction begins */
+int jg_db_begin_txn(jg_db *db, unsigned flags, MDB_txn **txn);
+bool jg_is_forked(const jg_db *db);
 extern const luaL_Reg jg_db_stats_methods[], jg_backup_methods[];
 jg_db *jg_check_db(lua_State *L, int idx);
 void jg_check_process(lua_State *L, const jg_db *db); /* forked, wrong_thread */
@@ -153,8 +156,11 @@ void jg_open_db(lua_State *L);
 bool jg_register(jg_db *db); /* false: this process has the file open */
 void jg_unregister(jg_db *db);
 unsigned jg_fork_count(void);
+void jg_abandon(const jg_db *db); /* on another thread than its own */
+void jg_bury(void);               /* what this thread has to */
 
 int jg_file_lock(const char *path, const jg_open_options *o, bool *missing, jg_failure *f);
+void jg_file_fill_up(jg_db *db);
 bool jg_file_is_full(const jg_db *db);
 bool jg_file_lock_writer(jg_db *db, jg_failure *f); /* of several processes, one writes */
 void jg_file_unlock_writer(jg_db *db);
@@ -196,6 +202,8 @@ void jg_open_tx(lua_State *L);
 
 /* A tree made by a transaction is forgotten with it: LMDB's handle of it is dead then. */
 int jg_trees_refresh(jg_db *db);
+int jg_trees_refresh_in(jg_tx *tx);
+void jg_trees_forget(jg_trees *trees, unsigned level);
 jg_tree *jg_tree_find(const jg_tx *tx, const char *name);
 int jg_tree_create(jg_tx *tx, const char *name, jg_tree **tree);
 void jg_trees_end(jg_tx *tx, unsigned level, bool keep);

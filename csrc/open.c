@@ -105,6 +105,29 @@ static bool open_lmdb(jg_db *db, const jg_open_options *o, jg_failure *f) {
   return rc == 0 || jg_fail_rc(f, rc, db->path);
 }
 
+/* The format that we write is 1; a file without a mark of it is another program's. */
+static bool check_format(jg_db *db, jg_failure *f) {
+  jg_tx tx = {.db = db};
+  jg_key key;
+  MDB_val value;
+  MDB_dbi root;
+  int rc = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &tx.txn);
+  if (rc != 0) return jg_fail_rc(f, rc, db->path);
+  tx.id = mdb_txn_id(tx.txn);
+  rc = jg_find_root(&tx, &root);
+  if (rc == 0) {
+    jg_set_key(&key, JG_SYSTEM_ID, "format", 6);
+    rc = mdb_get(tx.txn, root, &key.val, &value);
+  }
+  if (rc == 0 && (value.mv_size != 1 || *(char *)value.mv_data != '1'))
+    jg_fail(f, "version_mismatch", "%s: format %.*s, and only format 1 is known", db->path,
+            (int)(value.mv_size < 16 ? value.mv_size : 16), (char *)value.mv_data);
+  else if (rc != 0 && rc != MDB_NOTFOUND)
+    jg_fail_rc(f, rc, db->path);
+  mdb_txn_abort(tx.txn);
+  return f->code == NULL;
+}
+
 /* Step 4 opened the file by its name again: is it still the one that is locked? */
 static bool check_same_file(const jg_db *db, jg_failure *f) {
   int fd;
@@ -117,6 +140,7 @@ static bool check_same_file(const jg_db *db, jg_failure *f) {
 }
 
 bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failure *f) {
+  jg_bury();
   db->lock_fd = -1;
   db->durability = (jg_durability)o->durability;
   db->read_only = o->read_only;
@@ -138,7 +162,8 @@ bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failur
   if (!lock_file(db, o, f)) return false;
   if (!jg_register(db))
     return jg_fail(f, "already_open", "%s: this process has it open already", path);
-  if (!jg_file_check(db->lock_fd, path, o, f) || !open_lmdb(db, o, f) || !check_same_file(db, f))
+  if (!jg_file_check(db->lock_fd, path, o, f) || !open_lmdb(db, o, f) || !check_same_file(db, f) ||
+      !check_format(db, f))
     return false;
   int rc = o->read_only || o->shared ? 0 : jg_purge(db);
   return rc == 0 || jg_fail_rc(f, rc, path);
@@ -150,12 +175,18 @@ void jg_db_release(jg_handle *h) {
   jg_trees_free(&db->trees);
   if (db->fork_count == jg_fork_count()) {
     if (db->spare != NULL) mdb_txn_abort(db->spare);
-    if (db->env != NULL) mdb_env_close(db->env);
     if (db->registered) jg_unregister(db);
-    if (db->lock_fd >= 0) close(db->lock_fd);
+    if (db->orphan != NULL && !pthread_equal(db->thread, pthread_self())) {
+      jg_abandon(db);
+    } else {
+      if (db->orphan != NULL) mdb_txn_abort(db->orphan);
+      if (db->env != NULL) jg_file_fill_up(db);
+      if (db->env != NULL) mdb_env_close(db->env);
+      if (db->lock_fd >= 0) close(db->lock_fd);
+    }
   }
   db->env = NULL;
-  db->spare = NULL;
+  db->spare = db->orphan = NULL;
   db->lock_fd = -1;
   free(db->path);
   db->path = NULL;

@@ -85,6 +85,7 @@ int jg_store_pages(lua_State *L) {
     lua_rawseti(L, -2, ++row);
   }
   jg_push_findings(L, k->check);
+  jg_checker_drop(k); /* and with it the lock of the file */
   return 2;
 }
 

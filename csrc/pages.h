@@ -185,6 +185,7 @@ typedef struct jg_checker { /* a userdata that owns a check and perhaps the file
   int fd; /* -1: none, or LMDB's */
 } jg_checker;
 
+void jg_checker_drop(jg_checker *k);
 jg_checker *jg_check_path(lua_State *L, bool map); /* runs with the path at 1, options at 2 */
 void jg_push_findings(lua_State *L, const jg_check *c);
 void jg_push_finding_codes(lua_State *L);

@@ -55,7 +55,7 @@ jg_value_kind jg_value_read(const MDB_val *value, jg_record *record) {
   record->sequence = jg_get_u64(p + 10);
   memcpy(record->tree, p + 18, size);
   record->tree[size] = '\0';
-  if (strcmp(record->tree, JG_ROOT_TREE) == 0) return JG_DAMAGED;
+  if (strlen(record->tree) != size || strcmp(record->tree, JG_ROOT_TREE) == 0) return JG_DAMAGED;
   return JG_RECORD;
 }
 

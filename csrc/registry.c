@@ -12,12 +12,26 @@
 */
 #include "jangada.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static jg_db *opened;
 static unsigned fork_count;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* A write transaction's lock belongs to its thread, and lies in the map: only that thread may end
+** it, and unmapping it before would crash that thread. So when a DB with an open write transaction
+** is collected on another thread, its environment waits here until its own thread opens a file. */
+typedef struct abandoned {
+  struct abandoned *next;
+  MDB_env *env;
+  MDB_txn *txn;
+  int lock_fd;
+  pthread_t thread;
+} abandoned;
+
+static abandoned *waiting;
 
 static void before_fork(void) {
   pthread_mutex_lock(&mutex);
@@ -35,11 +49,48 @@ static void in_child(void) {
       db->lock_fd = -1;
     }
   opened = NULL;
+  for (; waiting != NULL; waiting = waiting->next) close(waiting->lock_fd); /* the rest is theirs */
   pthread_mutex_unlock(&mutex);
 }
 
 static void watch_forks(void) {
   pthread_atfork(before_fork, in_parent, in_child);
+}
+
+/* ---- what another thread let go of ---------------------------------------------------------- */
+
+void jg_abandon(const jg_db *db) {
+  abandoned *a = malloc(sizeof *a);
+  if (a == NULL) return; /* then the file stays open, and locked, until the process ends */
+  *a = (abandoned){NULL, db->env, db->orphan, db->lock_fd, db->thread};
+  pthread_mutex_lock(&mutex);
+  a->next = waiting;
+  waiting = a;
+  pthread_mutex_unlock(&mutex);
+}
+
+void jg_bury(void) {
+  abandoned *mine = NULL;
+  pthread_mutex_lock(&mutex);
+  for (abandoned **link = &waiting; *link != NULL;) {
+    abandoned *a = *link;
+    if (!pthread_equal(a->thread, pthread_self())) {
+      link = &a->next;
+      continue;
+    }
+    *link = a->next;
+    a->next = mine;
+    mine = a;
+  }
+  pthread_mutex_unlock(&mutex);
+  while (mine != NULL) {
+    abandoned *a = mine;
+    mine = a->next;
+    mdb_txn_abort(a->txn);
+    mdb_env_close(a->env);
+    close(a->lock_fd);
+    free(a);
+  }
 }
 
 unsigned jg_fork_count(void) {

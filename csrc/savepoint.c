@@ -42,6 +42,11 @@ static bool run(lua_State *L, jg_tx *tx, int args, int results) {
   tx->counts.savepoints++;
   unsigned level = ++tx->level;
   bool ok = lua_pcall(L, args, results, 0) == LUA_OK;
+  if (jg_is_forked(tx->db)) { /* the child came back out of its parent's transaction */
+    jg_close(&tx->h);
+    if (ok) jg_check_process(L, tx->db);
+    return false;
+  }
   if (tx->h.open && tx->level == level) {
     rc = finish(L, tx, parent, ok, handlers);
     if (rc != 0) jg_raise_rc(L, rc, "savepoint");

@@ -43,7 +43,7 @@ void jg_trees_free(jg_trees *trees) {
 }
 
 /* Opens one database into the table, or passes over a plain key of the main database. */
-static int load_one(jg_db *db, MDB_txn *txn, const MDB_val *key) {
+static int load_one(jg_db *db, MDB_txn *txn, const MDB_val *key, unsigned level, size_t birth) {
   char name[JG_LMDB_KEY_SIZE_MAX + 1];
   if (key->mv_size > JG_LMDB_KEY_SIZE_MAX || memchr(key->mv_data, 0, key->mv_size) != NULL)
     return 0; /* no C string: LMDB cannot open it by name */
@@ -61,16 +61,18 @@ static int load_one(jg_db *db, MDB_txn *txn, const MDB_val *key) {
     return rc;
   tree->dbi = dbi;
   tree->compatible = flags == 0;
+  tree->level = level;
+  tree->birth = birth;
   return 0;
 }
 
-static int load_all(jg_db *db, MDB_txn *txn) {
+static int load_all(jg_db *db, MDB_txn *txn, unsigned level, size_t birth) {
   MDB_cursor *cursor;
   MDB_val key, value;
   int rc = mdb_cursor_open(txn, JG_MAIN_DBI, &cursor);
   if (rc != 0) return rc;
   while (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
-    if (value.mv_size == 48) rc = load_one(db, txn, &key); /* the size of a database's record */
+    if (value.mv_size == 48) rc = load_one(db, txn, &key, level, birth); /* the size of a database's record */
   mdb_cursor_close(cursor);
   return rc == MDB_NOTFOUND ? 0 : rc;
 }
@@ -79,20 +81,29 @@ static int load_all(jg_db *db, MDB_txn *txn) {
 int jg_trees_refresh(jg_db *db) {
   MDB_txn *txn;
   MDB_stat stat;
-  int rc = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &txn);
+  int rc = jg_db_begin_txn(db, MDB_RDONLY, &txn);
   if (rc != 0) return rc;
   rc = mdb_stat(txn, JG_MAIN_DBI, &stat);
   if (rc == 0 && stat.ms_entries == db->trees_seen) {
     mdb_txn_abort(txn);
     return 0;
   }
-  if (rc == 0) rc = load_all(db, txn);
+  if (rc == 0) rc = load_all(db, txn, 0, 0);
   if (rc != 0) {
     mdb_txn_abort(txn);
     return rc;
   }
   db->trees_seen = stat.ms_entries;
   return mdb_txn_commit(txn); /* an abort would kill the handles */
+}
+
+/* The same within a write transaction, while older snapshots of ours are open, which then do not
+** see them: a name that another process took must not look free to a writer. */
+int jg_trees_refresh_in(jg_tx *tx) {
+  MDB_stat stat;
+  int rc = mdb_stat(tx->txn, JG_MAIN_DBI, &stat);
+  if (rc != 0 || stat.ms_entries == tx->db->trees_seen) return rc;
+  return load_all(tx->db, tx->txn, tx->level, tx->id);
 }
 
 /* NULL if there is none, or the transaction is too old to see it. */
@@ -121,13 +132,17 @@ int jg_tree_create(jg_tx *tx, const char *name, jg_tree **tree) {
 /* The transaction or savepoint of `level` ends: what it made goes up a level, or is forgotten. */
 void jg_trees_end(jg_tx *tx, unsigned level, bool keep) {
   jg_trees *trees = &tx->db->trees;
-  for (unsigned i = trees->count; i-- > 0;) {
-    if (trees->list[i].level < level) continue;
-    if (keep)
-      trees->list[i].level = level - 1;
-    else
-      remove_at(trees, i);
+  if (!keep) {
+    jg_trees_forget(trees, level);
+    return;
   }
+  for (unsigned i = 0; i < trees->count; i++)
+    if (trees->list[i].level >= level) trees->list[i].level = level - 1;
+}
+
+void jg_trees_forget(jg_trees *trees, unsigned level) {
+  for (unsigned i = trees->count; i-- > 0;)
+    if (trees->list[i].level >= level) remove_at(trees, i);
 }
 
 /* Deletes a tree and its handle at once: only while no transaction but this one is open. */

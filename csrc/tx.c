@@ -133,15 +133,18 @@ void jg_tx_drop_cursors(jg_tx *tx) {
 static void release(jg_handle *h) {
   jg_tx *tx = (jg_tx *)h;
   jg_db *db = tx->db;
-  if (db->fork_count == jg_fork_count()) {
-    if (tx->outer != NULL && !tx->writable && db->h.open && db->spare == NULL) {
+  if (!jg_is_forked(db)) {
+    bool is_foreign = tx->writable && !pthread_equal(db->thread, pthread_self());
+    if (tx->outer != NULL && is_foreign) {
+      db->orphan = tx->outer; /* its lock is the other thread's: begin aborts it there */
+    } else if (tx->outer != NULL && !tx->writable && db->h.open && db->spare == NULL) {
       mdb_txn_reset(tx->outer); /* kept for the next read: that saves its allocation */
       db->spare = tx->outer;
     } else if (tx->outer != NULL) {
       mdb_txn_abort(tx->outer); /* and with it the open savepoints */
     }
-    if (tx->writable) {
-      jg_trees_end(tx, 1, false);
+    if (tx->writable && !is_foreign) {
+      jg_trees_forget(&db->trees, 1);
       jg_file_unlock_writer(db);
     }
     jg_add_counts(&db->counts, &tx->counts);
@@ -152,6 +155,11 @@ static void release(jg_handle *h) {
 }
 
 static int begin_txn(jg_db *db, jg_tx *tx) {
+  if (db->orphan != NULL) {
+    mdb_txn_abort(db->orphan);
+    db->orphan = NULL;
+    jg_trees_forget(&db->trees, 1);
+  }
   if (!tx->writable && db->spare != NULL) {
     tx->outer = db->spare;
     db->spare = NULL;
@@ -159,12 +167,7 @@ static int begin_txn(jg_db *db, jg_tx *tx) {
     mdb_txn_abort(tx->outer);
     tx->outer = NULL;
   }
-  int rc = mdb_txn_begin(db->env, NULL, tx->writable ? 0 : MDB_RDONLY, &tx->outer);
-  if (rc == MDB_MAP_RESIZED && db->h.child == NULL) { /* another process has a larger map */
-    rc = mdb_env_set_mapsize(db->env, 0);
-    if (rc == 0) rc = mdb_txn_begin(db->env, NULL, tx->writable ? 0 : MDB_RDONLY, &tx->outer);
-  }
-  return rc;
+  return jg_db_begin_txn(db, tx->writable ? 0 : MDB_RDONLY, &tx->outer);
 }
 
 static int begin(lua_State *L, jg_db *db, jg_tx *tx) {
@@ -177,6 +180,15 @@ static int begin(lua_State *L, jg_db *db, jg_tx *tx) {
     rc = begin_txn(db, tx);
   }
   return rc;
+}
+
+static int raise_begin(lua_State *L, const jg_db *db, int rc) {
+  if (rc == MDB_DBS_FULL)
+    return jg_raise(L, "trees_full",
+                    "begin: another process made more than the %d trees this one was opened with: "
+                    "open the file again",
+                    (int)db->trees_max);
+  return jg_raise_rc(L, rc, "begin");
 }
 
 /* Pushes the new transaction. */
@@ -201,7 +213,7 @@ jg_tx *jg_tx_begin(lua_State *L, int db_idx, bool writable, bool managed) {
   if (rc == 0) rc = begin(L, db, tx);
   if (rc != 0) {
     if (writable) jg_file_unlock_writer(db);
-    jg_raise_rc(L, rc, "begin");
+    raise_begin(L, db, rc);
   }
   tx->txn = tx->outer;
   tx->level = 1;
@@ -213,6 +225,11 @@ jg_tx *jg_tx_begin(lua_State *L, int db_idx, bool writable, bool managed) {
   jg_link(&tx->h, &db->h, release);
   if (writable) {
     db->writer = tx;
+    rc = db->shared ? jg_trees_refresh_in(tx) : 0;
+    if (rc != 0) {
+      jg_close(&tx->h);
+      raise_begin(L, db, rc);
+    }
     jg_db_set_writer(L, db_idx);
   }
   return tx;
@@ -237,6 +254,7 @@ void jg_tx_rollback(lua_State *L, int idx, bool failing) {
   jg_tx *tx = lua_touserdata(L, idx);
   if (!tx->h.open) return;
   jg_close(&tx->h);
+  if (jg_is_forked(tx->db)) return; /* the handlers are the parent's */
   jg_tx_handlers(L, idx, JG_ON_ROLLBACK, 0, failing);
 }
 

@@ -111,6 +111,7 @@ errors.codes = {
 
   -- the file and the machine under it
   map_full = "The file would grow past size_max.",
+  map_resized = "Another process made the file larger than the map: end the open transactions.",
   readers_full = "All reader slots are taken.",
   no_space = "The disk is full.",
   no_memory = "The system is out of memory.",
