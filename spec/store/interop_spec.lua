@@ -263,7 +263,7 @@ describe("py-lmdb", function()
     local db = fresh.open(path)
     db:update(function(tx)
       assert.is_nil(tx:bucket("people"))
-      assert.same({ "empty", "moved", "numbers", "odd\0name", "shared" },
+      assert.same({ "empty", "moved", "numbers", "odd\0name", "odd\nname", "shared" },
         fresh.keys(tx:buckets()))
       raises("bucket_not_found", tx.delete_bucket, tx, "people")
       local people = tx:create_bucket("people")
