@@ -10,6 +10,7 @@
 **     quit()                     closes the Lua state and ends the process, without what C does at
 **                                the end: a child's copies of its parent's memory are no leaks
 **     kill(pid, signal)
+**     pause()                    until a signal ends this process
 **     alarm(seconds)             this process dies of SIGALRM then: no spec hangs for ever
 **     in_thread(fn, ...)         runs fn(...) on another thread of the same Lua state, while this
 **                                one waits; returns or raises what it does
@@ -103,6 +104,12 @@ static int process_quit(lua_State *L) {
 static int process_kill(lua_State *L) {
   if (kill((pid_t)luaL_checkinteger(L, 1), (int)luaL_checkinteger(L, 2)) != 0)
     return fail(L, "kill");
+  return 0;
+}
+
+static int process_pause(lua_State *L) {
+  (void)L;
+  pause();
   return 0;
 }
 
@@ -228,7 +235,7 @@ static const luaL_Reg functions[] = {
     {"fork", process_fork},   {"wait", process_wait},   {"split", process_split},
     {"kill", process_kill},   {"alarm", process_alarm}, {"in_thread", process_in_thread},
     {"state", process_state}, {"race", process_race},   {"quit", process_quit},
-    {NULL, NULL}};
+    {"pause", process_pause}, {NULL, NULL}};
 
 int luaopen_spec_process(lua_State *L);
 
