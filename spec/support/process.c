@@ -231,11 +231,17 @@ static int process_race(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"fork", process_fork},   {"wait", process_wait},   {"split", process_split},
-    {"kill", process_kill},   {"alarm", process_alarm}, {"in_thread", process_in_thread},
-    {"state", process_state}, {"race", process_race},   {"quit", process_quit},
-    {"pause", process_pause}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"fork", process_fork},
+                                     {"wait", process_wait},
+                                     {"split", process_split},
+                                     {"kill", process_kill},
+                                     {"alarm", process_alarm},
+                                     {"in_thread", process_in_thread},
+                                     {"state", process_state},
+                                     {"race", process_race},
+                                     {"quit", process_quit},
+                                     {"pause", process_pause},
+                                     {NULL, NULL}};
 
 int luaopen_spec_process(lua_State *L);
 
