@@ -74,6 +74,20 @@ describe("jangada db buckets", function()
     assert.same({ 0, "", path .. ": no buckets\n" }, { code, output, message })
   end)
 
+  it("finds none in a file that holds only keys outside of any bucket", function()
+    local path = command.foreign([[
+VERSION=3
+format=print
+type=btree
+HEADER=END
+ plain
+ v
+DATA=END
+]])
+    local code, output, message = run{ "buckets", path }
+    assert.same({ 0, "", path .. ": no buckets\n" }, { code, output, message })
+  end)
+
   it("lists the databases of another program, and says which it cannot read", function()
     local path = command.foreign([[
 VERSION=3
