@@ -32,8 +32,8 @@ local function remove(path)
 end
 
 local function peer(program, kind, path, count)
-  local output = capture(("%s %s %s items %d %d %d"):format(program, kind, path, count or COUNT, SIZE,
-    BATCH))
+  local output = capture(("%s %s %s items %d %d %d"):format(program, kind, path, count or COUNT,
+    SIZE, BATCH))
   return tonumber(output:match("^(%S+)")) or error("no figure from " .. program)
 end
 
@@ -78,10 +78,8 @@ local function median(list)
 end
 
 local C <const> = BUILD .. "/bench/lmdb_loop"
-local has_python = os.execute("python3 -c 'import lmdb' 2>/dev/null") == true
-  or os.execute("/usr/bin/python3 -c 'import lmdb' 2>/dev/null") == true
-local PYTHON <const> = (os.execute("python3 -c 'import lmdb' 2>/dev/null") and "python3"
-  or "/usr/bin/python3") .. " bench/peers/lmdb_loop.py"
+local PYTHON <const> = "/usr/bin/python3 bench/peers/lmdb_loop.py" -- Debian's, with Debian's lmdb
+local has_python = os.execute("/usr/bin/python3 -c 'import lmdb' 2>/dev/null") == true
 
 local loads = {
   { "point reads, one transaction", 0.65, 1.2,
@@ -97,7 +95,10 @@ local loads = {
     c = function() remove(file .. ".c") return peer(C, "append", file .. ".c") end },
   { "append, batches of 1,000, durable", 0.8, 1.3, count = COUNT // 5,
     ours = function() remove(file .. ".a") return append(file .. ".a", "commit", COUNT // 5) end,
-    c = function() remove(file .. ".c") return peer(C, "append_durable", file .. ".c", COUNT // 5) end,
+    c = function()
+      remove(file .. ".c")
+      return peer(C, "append_durable", file .. ".c", COUNT // 5)
+    end,
     python = function()
       remove(file .. ".p")
       return peer(PYTHON, "append_durable", file .. ".p", COUNT // 5)
@@ -129,7 +130,8 @@ local function verdict(ratio, floor)
   return ("%.2f %s %.2f"):format(ratio, ratio >= floor and ">=" or "BELOW", floor)
 end
 
-screen:print("%d entries of %d bytes, 8-byte keys; median of %d runs; items a second", COUNT, SIZE, RUNS)
+screen:print("%d entries of %d bytes, 8-byte keys; median of %d runs; items a second", COUNT, SIZE,
+  RUNS)
 append(file, "none", COUNT)
 local rows = {}
 for i, load in ipairs(loads) do

@@ -1,5 +1,5 @@
--- The reference Raft under faults drawn from the seed: `jangada lab run examples/raft_scenario.lua`.
--- Another seed is another run: `jangada lab run examples/raft_scenario.lua --seed 7`.
+-- The reference Raft under faults drawn from the seed. `jangada lab run FILE` runs it; another seed
+-- (`--seed 7`) is another run.
 
 local lab = require "jangada.lab"
 

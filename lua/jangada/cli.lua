@@ -20,8 +20,8 @@ local subcommands = { "db", "demo", "lab" }
 local function need(module, debian, rock)
   local ok, loaded = pcall(require, module)
   if ok then return loaded end
-  io.stderr:write(("jangada: the Lua module %s is missing: apt-get install %s, or luarocks install %s\n")
-    :format(module, debian, rock))
+  io.stderr:write(("jangada: the Lua module %s is missing: apt-get install %s, or luarocks install "
+    .. "%s\n"):format(module, debian, rock))
   return nil
 end
 

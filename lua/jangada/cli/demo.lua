@@ -1,5 +1,5 @@
---- `jangada demo`: replicates the lines of a file through a five-node cluster, a crash of the leader
---- and a partition, and shows from the disks that every node holds exactly that file.
+--- `jangada demo`: replicates the lines of a file through a five-node cluster, a crash of the
+--- leader and a partition, and shows from the disks that every node holds exactly that file.
 
 local arguments = require "jangada.cli.arguments"
 local errors = require "jangada.errors"
@@ -22,8 +22,8 @@ local DEFAULT_INPUT <const> = "/usr/include/lmdb.h"
 
 function demo.define(parser)
   parser:summary("Replicate a file through a crash and a partition, and compare.")
-  parser:description("Submits every line of a file to a simulated five-node Raft cluster, each node "
-    .. "with its own LMDB file; crashes and restarts the leader and partitions the network "
+  parser:description("Submits every line of a file to a simulated five-node Raft cluster, each "
+    .. "node with its own LMDB file; crashes and restarts the leader and partitions the network "
     .. "meanwhile; then reads each node's log back from disk and compares it with the file. "
     .. "Exit code 0: all agree. 1: they do not. 2: the input cannot be used.")
   parser:argument("input", "A file; each line is one command."):args("?"):default(DEFAULT_INPUT)
@@ -50,7 +50,9 @@ local function prepare(args)
     errors.raise("directory_invalid", "cannot make a directory for the nodes' files")
   end
   for i = 1, NODES do
-    for _, suffix in ipairs{ "", "-lock" } do os.remove(("%s/n%d.db%s"):format(directory, i, suffix)) end
+    local path = ("%s/n%d.db"):format(directory, i)
+    os.remove(path)
+    os.remove(path .. "-lock")
   end
   return directory
 end
@@ -187,8 +189,8 @@ local function compare(screen, directory, lines, size)
   for i = 1, NODES do
     local found = replica.read(("%s/n%d.db"):format(directory, i), lines, CLIENT)
     agree = agree and found.problem == nil
-    rows[i] = { "n" .. i, found.first or 0, found.last or 0, found.term, found.entries, found.no_ops,
-      found.commands, found.bytes, ("%08x"):format(found.digest),
+    rows[i] = { "n" .. i, found.first or 0, found.last or 0, found.term, found.entries,
+      found.no_ops, found.commands, found.bytes, ("%08x"):format(found.digest),
       found.problem and "DIFFERS: " .. found.problem or "exactly the input" }
   end
   rows[NODES + 1] = { "input", "", "", "", "", "", #lines, size, ("%08x"):format(digest), "" }
@@ -200,16 +202,17 @@ local function compare(screen, directory, lines, size)
 end
 
 local function summarize(screen, world, seconds)
-  screen:print("%s events in %.2f s: %s events a second, %.1f s of simulated time, %d message%s lost",
+  screen:print("%s events in %.2f s: %s events a second; %.1f s of simulated time, %d lost messages",
     thousands(world.events), seconds, thousands(world.events / seconds), world.time_us / 1e6,
-    world.lost, world.lost == 1 and "" or "s")
+    world.lost)
   screen:print("seed %d, trace hash %s", world.seed, world:hash())
 end
 
 local function explain(screen, directory)
   local file = ("%s/n1.db"):format(directory)
   screen:print("")
-  screen:print("The nodes' files are %s/n1.db to n%d.db. LMDB's own tools read them:", directory, NODES)
+  screen:print("The nodes' files are %s/n1.db to n%d.db. LMDB's own tools read them:", directory,
+    NODES)
   screen:print("  mdb_stat -n -a %s", file)
   screen:print("  mdb_dump -n -p -s replog %s | less", file)
 end
@@ -238,8 +241,8 @@ function demo.run(args, cli)
   summarize(screen, world, seconds)
   world:close() -- the comparison reads what is on the disks, nothing else
   local agree = compare(screen, directory, lines, size)
-  screen:print(agree and "All %d nodes hold exactly the input." or "NOT all %d nodes hold the input.",
-    NODES)
+  screen:print(agree and "All %d nodes hold exactly the input."
+    or "NOT all %d nodes hold the input.", NODES)
   explain(screen, directory)
   return agree and cli.OK or cli.VIOLATION
 end

@@ -75,7 +75,8 @@ local function print_result(screen, world)
       end
     end
     table.sort(fields)
-    rows[i] = { machine.id, machine.up and "up" or "down", machine.boots, table.concat(fields, " ") }
+    rows[i] = { machine.id, machine.up and "up" or "down", machine.boots,
+      table.concat(fields, " ") }
   end
   screen:print("")
   screen:table({ "node", "is", "boots", "state" }, rows)
