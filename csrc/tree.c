@@ -69,7 +69,11 @@ static int load_one(jg_db *db, MDB_txn *txn, const MDB_val *key, unsigned level,
 static int load_all(jg_db *db, MDB_txn *txn, unsigned level, size_t birth) {
   MDB_cursor *cursor;
   MDB_val key, value;
-  int rc = mdb_cursor_open(txn, JG_MAIN_DBI, &cursor);
+  MDB_dbi main_dbi;
+  /* LMDB learns how to compare the main database's keys when any database is opened: in a file
+  ** that has none it would call a null pointer. */
+  int rc = mdb_dbi_open(txn, NULL, 0, &main_dbi);
+  if (rc == 0) rc = mdb_cursor_open(txn, JG_MAIN_DBI, &cursor);
   if (rc != 0) return rc;
   while (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
     if (value.mv_size == 48) rc = load_one(db, txn, &key, level, birth); /* the size of a database's record */
