@@ -57,7 +57,7 @@ test: all spec-tools ## run the specs
 test-all: all spec-tools ## run the specs, the slow ones too
 	@BUILD=$(BUILD) $(BUSTED) --run=all
 
-lint: deps ## luacheck, the rockspec, C formatting
+lint: deps ## luacheck, and luarocks on the rockspec
 	luacheck --no-cache -q lua spec bin/jangada bench examples types *.rockspec
 	luarocks --lua-version=5.4 lint jangada-scm-1.rockspec
 

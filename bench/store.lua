@@ -138,7 +138,8 @@ for i, load in ipairs(loads) do
   local rate = measure(load)
   rows[i] = { load[1], screens.thousands(rate.ours), screens.thousands(rate.c),
     rate.python and screens.thousands(rate.python) or "-",
-    verdict(rate.ours / rate.c, load[2]), verdict(rate.python and rate.ours / rate.python, load[3]) }
+    verdict(rate.ours / rate.c, load[2]),
+      verdict(rate.python and rate.ours / rate.python, load[3]) }
 end
 screen:table({ "load", "jangada", "C loop", "py-lmdb", "to the C loop", "to py-lmdb" }, rows)
 for _, suffix in ipairs{ "", ".a", ".c", ".p" } do remove(file .. suffix) end

@@ -202,7 +202,7 @@ local function compare(screen, directory, lines, size)
 end
 
 local function summarize(screen, world, seconds)
-  screen:print("%s events in %.2f s: %s events a second; %.1f s of simulated time, %d lost messages",
+  screen:print("%s events in %.2f s: %s a second; %.1f s of simulated time, %d messages lost",
     thousands(world.events), seconds, thousands(world.events / seconds), world.time_us / 1e6,
     world.lost)
   screen:print("seed %d, trace hash %s", world.seed, world:hash())
