@@ -184,6 +184,10 @@ describe("store.open", function()
       assert.equal(4 << 20, #tx:bucket("b"):get("k"))
       assert.is_nil(tx:bucket("empty"))
     end)
+    local tx = db:begin("write") -- the name is free, though there is no room for the bucket
+    local ok, failure = pcall(tx.create_bucket, tx, "empty")
+    if not ok then assert.equal("map_full", failure.code, tostring(failure)) end
+    tx:rollback()
   end)
 
   it("takes every size_max that it accepts (Bolt 11)", function()
