@@ -328,7 +328,7 @@ end)
 describe("very many or very deep buckets", function()
   after_each(fresh.clean)
 
-  it("10,000 side by side #deep", function()
+  it("10,000 side by side #big", function()
     local db, path = fresh.open()
     local n = 10000
     db:update(function(tx)
@@ -349,7 +349,7 @@ describe("very many or very deep buckets", function()
     end)
   end)
 
-  it("100,000 in one another: closed, undone, deleted without C's stack #deep", function()
+  it("100,000 in one another: closed, undone, deleted without C's stack #big", function()
     local db = fresh.open()
     local depth = 100000
     local function dig(b)
