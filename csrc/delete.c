@@ -72,5 +72,8 @@ int jg_purge(jg_db *db) {
   } else {
     rc = mdb_txn_commit(tx.txn);
   }
-  return rc == MDB_NOTFOUND || rc == MDB_MAP_FULL ? 0 : rc; /* a full file keeps them */
+  if (rc == 0 || rc == MDB_NOTFOUND) return 0;
+  db->trees_seen = SIZE_MAX; /* mdb_drop has closed their handles, though they are there still */
+  int refreshed = jg_trees_refresh(db);
+  return rc == MDB_MAP_FULL ? refreshed : rc; /* a full file keeps them */
 }
