@@ -42,6 +42,7 @@ build = {
         "csrc/page_lua.c",
         "csrc/pages.c",
         "csrc/plain.c",
+        "csrc/queue.c",
         "csrc/record.c",
         "csrc/registry.c",
         "csrc/savepoint.c",

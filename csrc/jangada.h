@@ -360,6 +360,10 @@ void jg_push_counts(lua_State *L, const jg_counts *counts); /* into the table on
 
 int jg_walk_plain(lua_State *L);
 
+/* ---- queue.c ------------------------------------------------------------------------------ */
+
+void jg_push_queue(lua_State *L);
+
 /* ---- crc32c.c ------------------------------------------------------------------------------ */
 
 uint32_t jg_crc32c(uint32_t seed, const void *data, size_t size);

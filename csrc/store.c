@@ -50,6 +50,8 @@ __attribute__((visibility("default"))) int luaopen_jangada_store(lua_State *L) {
   jg_open_check(L);
   luaL_newlib(L, functions);
   luaL_setfuncs(L, jg_check_functions, 0);
+  jg_push_queue(L);
+  lua_setfield(L, -2, "queue");
   jg_push_finding_codes(L);
   lua_setfield(L, -2, "finding_codes");
   lua_pushliteral(L, STORE_VERSION);

@@ -6,10 +6,10 @@ describe("the queue of events", function()
   it("gives events in the order of time, and of coming within a time", function()
     local chance = oracles.new(11):stream("heap")
     local heap, expected = heaps.new(), {}
-    local n = 0
+    local n, last = 0, 0
     local function push()
       n = n + 1
-      local time = (heap.last or 0) + chance:choose(50)
+      local time = last + chance:choose(50)
       heap:push(time, n)
       expected[#expected + 1] = {time = time, n = n}
     end
@@ -25,7 +25,7 @@ describe("the queue of events", function()
         local time, value = heap:pop()
         assert.equal(first and first.time, time)
         assert.equal(first and first.n, value)
-        heap.last = time or heap.last
+        last = time or last
         assert.equal(#expected, heap.size)
       end
     end
@@ -45,6 +45,58 @@ describe("the queue of events", function()
       last_time, last_value = time, value
     end
     assert.is_nil(heap:pop())
+  end)
+
+  it("leaves what is due after a limit", function()
+    local heap = heaps.new()
+    heap:push(10, "a")
+    heap:push(20, "b")
+    assert.is_nil(heap:pop(9))
+    assert.equal(10, (heap:pop(10)))
+    assert.is_nil(heap:pop(19))
+    assert.equal(1, heap.size)
+    assert.equal(20, (heap:pop()))
+    assert.is_nil(heap:pop(30))
+  end)
+
+  it("takes no more than it is told to", function()
+    local heap = heaps.new()
+    for i = 1, 5 do assert.equal(i <= 3, heap:push(i, i, 3)) end
+    assert.equal(3, heap.size)
+  end)
+
+  it("holds any value, and lets go of what was taken", function()
+    local heap, weak = heaps.new(), setmetatable({}, {__mode = "v"})
+    for i = 1, 1000 do
+      weak[i] = {i}
+      heap:push(i % 7, weak[i])
+    end
+    collectgarbage()
+    assert.equal(1000, #weak)
+    heap:push(0, nil)
+    heap:push(0, false)
+    for i = 1, 1002 do
+      local _, value = heap:pop()
+      if i == 144 then assert.is_false(value) end
+    end
+    collectgarbage()
+    assert.is_nil(next(weak))
+  end)
+
+  it("cannot be misused", function()
+    local heap = heaps.new()
+    for _, other in ipairs{1, {}, io.stdout, "heap"} do
+      assert.is_false((pcall(heaps.push, other, 1, "x")))
+      assert.is_false((pcall(heaps.pop, other)))
+      assert.is_false((pcall(heaps.peek, other)))
+    end
+    assert.is_false((pcall(heap.push, heap, 1.5, "x")))
+    assert.is_false((pcall(heap.push, heap, 1)))
+    assert.is_false((pcall(function() heap.size = 3 end)))
+    assert.is_false((pcall(function() heap.sequence = -1 end)))
+    assert.is_false((pcall(function() heap.sequence = 1 << 22 end)))
+    assert.is_nil(heap.keys)
+    assert.equal(0, heap.size)
   end)
 
   it("gives each event a key of its own", function()

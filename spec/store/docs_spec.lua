@@ -14,7 +14,7 @@ local guide, format = read("docs/store.md"), read("docs/store-format.md")
 -- The codes that stand as literals in the C sources, where they are raised or returned.
 local function raised_codes()
   local codes = {}
-  local pipe <close> = assert(io.popen("cat csrc/*.c"))
+  local pipe <close> = assert(io.popen("cat $(ls csrc/*.c | grep -v queue.c)")) -- the lab's
   local source = pipe:read("a")
   for literal in source:gmatch('"([%l_]+)"') do
     if errors.codes[literal] then codes[literal] = true end

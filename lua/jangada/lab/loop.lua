@@ -22,6 +22,7 @@ local verdicts = require "jangada.lab.verdict"
 
 local mix = plain.mix
 local deliver, fire = node.deliver, node.fire
+local push, pop, time_max_us = heaps.push, heaps.pop, heaps.time_max_us
 
 local World = {}
 
@@ -89,13 +90,11 @@ end
 ---@param time_us integer
 ---@param event table
 function World:push(time_us, event)
-  local heap = self.heap
-  if heap.size >= self.queue_max then
+  if time_us > time_max_us then time_us = time_max_us end
+  if not push(self.heap, time_us, event, self.queue_max) then
     self:fail{kind = "queue_exceeded",
       message = ("more than %d messages and timers wait"):format(self.queue_max)}
-    return
   end
-  heap:push(time_us < heaps.time_max_us and time_us or heaps.time_max_us, event)
 end
 
 ---Runs a function later.
@@ -182,9 +181,8 @@ local function come_up(self, timer, time_us)
   return true
 end
 
--- Takes the first event from the queue; false when it was of no account.
-local function take(self)
-  local time_us, event, key = self.heap:pop()
+-- What has come out of the queue happens; false when it was of no account.
+local function take(self, time_us, event, key)
   self.time_us = time_us
   if event.body then
     arrive(self, event, key)
@@ -223,12 +221,12 @@ local function advance(self, limit_us, is_done)
   if is_done and is_done(self) then return true end
   local heap = self.heap
   while not self.verdict do
-    local time_us = heap:peek()
-    if not time_us or time_us > limit_us then
+    local time_us, event, key = pop(heap, limit_us)
+    if not time_us then
       self.time_us = limit_us
       break
     end
-    if take(self) and is_done and is_done(self) then return true end
+    if take(self, time_us, event, key) and is_done and is_done(self) then return true end
   end
   return false
 end
@@ -256,8 +254,10 @@ end
 ---Raises `world_busy`, `world_closed`.
 function World:step()
   local _guard <close> = begin_run(self)
-  while not self.verdict and self.heap.size > 0 do
-    if take(self) then return true end
+  while not self.verdict do
+    local time_us, event, key = pop(self.heap)
+    if not time_us then return false end
+    if take(self, time_us, event, key) then return true end
   end
   return false
 end
