@@ -73,15 +73,42 @@ static bool walk_value(lua_State *L, walk *w, int depth, uint64_t *hash) {
                                        : hash_scalar(L, lua_gettop(L), hash);
 }
 
+/* The fields of a copy wait on the stack until they are this many, or all: a table that is made of
+** the right size is not made again and again while it grows. */
+enum { HELD_MAX = 16 };
+
+/* Makes the copy in its place at `to`, and moves the fields there that are held on top. */
+static void make_copy(lua_State *L, int to, int fields, int held) {
+  lua_createtable(L, 0, fields);
+  lua_replace(L, to);
+  while (held-- > 0)
+    lua_rawset(L, to);
+}
+
+/* Takes over a field; stack: from to (key value)... key value, the last key stays for lua_next. */
+static void copy_field(lua_State *L, int to, bool *is_made, int *held) {
+  lua_pushvalue(L, -2);
+  if (*is_made) {
+    lua_insert(L, -2);
+    lua_rawset(L, to);
+  } else if (++*held == HELD_MAX) {
+    lua_insert(L, to + 1);
+    make_copy(L, to, 2 * HELD_MAX, HELD_MAX);
+    *is_made = true;
+  }
+}
+
 static bool walk_table(lua_State *L, walk *w, int depth, uint64_t *digest) {
-  int from = lua_gettop(L), to = 0;
+  int from = lua_gettop(L), to = from + 1, held = 0;
   if (depth >= w->depth_max || depth >= DEPTH_MAX || w->tables_left-- <= 0) return false;
   if (lua_getmetatable(L, from)) return false;
-  luaL_checkstack(L, 6, "plain data");
-  if (w->copies) {
-    lua_createtable(L, (int)lua_rawlen(L, from), 0);
-    to = from + 1;
-  }
+  luaL_checkstack(L, 2 * HELD_MAX + 8, "plain data");
+  int length = w->copies ? (int)lua_rawlen(L, from) : 0;
+  bool is_made = length > 0;
+  if (is_made)
+    lua_createtable(L, length, 0);
+  else
+    lua_pushnil(L);
   uint64_t sum = kinds[TABLE], a, b;
   lua_pushnil(L);
   while (lua_next(L, from) != 0) {
@@ -90,15 +117,12 @@ static bool walk_table(lua_State *L, walk *w, int depth, uint64_t *digest) {
     a = (a ^ b * ODD) * ODD_TOO + b;
     a = (a ^ a >> 29) * ODD;
     sum += a ^ a >> 32;
-    if (to != 0) {
-      lua_pushvalue(L, -2);
-      lua_insert(L, -2);
-      lua_rawset(L, to); /* stack: from to key */
-    } else {
+    if (w->copies)
+      copy_field(L, to, &is_made, &held);
+    else
       lua_pop(L, 1);
-    }
   }
-  if (to == 0) lua_pushnil(L);
+  if (w->copies && !is_made) make_copy(L, to, held, held);
   lua_replace(L, from);
   *digest = sum;
   return true;

@@ -73,6 +73,17 @@ describe("plain.digest", function()
     end
   end)
 
+  it("copies tables of any number of fields", function()
+    for length = 0, 3 do
+      for fields = 0, 50 do
+        local value = {}
+        for i = 1, length do value[i] = i end
+        for i = 1, fields do value["key" .. i] = {i, {}} end
+        assert.same(value, (plain.copy(value, "value")))
+      end
+    end
+  end)
+
   it("does not depend on the order in which fields were set", function()
     local forth, back = {}, {}
     for i = 1, 100 do forth["key" .. i] = i end
