@@ -184,6 +184,21 @@ describe("log:save", function()
       log:save{ entries = entries_of(7), first = 4 }
     end)
 
+    it("guards a commit index that is noted like a saved one, without writing it", function()
+      log:note_commit(6)
+      assert.same({ 7, "n2", 3 }, { log:hard_state() })
+      raises("log_committed", log.save, log, { entries = entries_of(7), first = 6 })
+      log:note_commit(5) -- says nothing new
+      raises("log_committed", log.save, log, { entries = {}, first = 6 })
+      raises("log_commit_fell", log.note_commit, log, 2)
+      raises("log_commit_past_end", log.note_commit, log, 10)
+      raises("log_bad_field", log.note_commit, log, "4")
+      log:save{ entries = entries_of(7), first = 7 }
+      log:save{ commit = 4 }
+      raises("log_committed", log.save, log, { entries = {}, first = 5 })
+      assert.same({ 7, "n2", 4 }, { Log.open(db, "replog"):hard_state() })
+    end)
+
     it("refuses a term below the one before it: log_entry_term_fell", function()
       raises("log_entry_term_fell", log.save, log, { entries = entries_of(5) })
       raises("log_entry_term_fell", log.save, log, { entries = entries_of(6, 7, 6) })
@@ -287,6 +302,26 @@ describe("reading a log", function()
     seen = {}
     for index in log:each() do seen[#seen + 1] = index end
     assert.same({ 1, 2, 3, 4, 5, 6 }, seen)
+  end)
+
+  it("visits a range, whether its entries are in memory or not", function()
+    local function visited(from, to)
+      local seen = {}
+      for _, reader in ipairs{ log, Log.open(db, "replog") } do
+        local found = {}
+        reader:visit(from, to, function(context, index, term, kind, data)
+          context[#context + 1] = { index = index, term = term, type = kind, data = data }
+        end, found)
+        seen[#seen + 1] = found
+      end
+      assert.same(seen[1], seen[2])
+      return seen[1]
+    end
+    local whole = visited(1, 99)
+    assert.equal(9, #whole)
+    assert.same({ index = 5, term = 4, type = 0, data = "t4#5" }, whole[5])
+    assert.same(table.move(whole, 3, 4, 1, {}), visited(3, 4))
+    assert.same({}, visited(4, 3))
   end)
 
   it("iterates over more than a page", function()

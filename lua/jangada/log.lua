@@ -31,7 +31,9 @@ local raise, encode, decode = errors.raise, format.encode, format.decode
 ---@field last integer index of the last entry, first - 1 when there is none
 ---@field term integer current term
 ---@field vote string|nil
----@field commit integer
+---@field commit integer as saved
+---@field noted integer the commit index as noted, without being saved
+---@field is_made boolean the buckets are there
 ---@field runs jangada.log.Runs
 ---@field tail jangada.log.Tail
 
@@ -60,6 +62,12 @@ local function make_parent(tx, self)
   local parent = tx
   for _, name in ipairs(self.parents) do parent = parent:ensure_bucket(name) end
   return parent
+end
+
+local function make_meta(parent, self)
+  local meta = parent:create_bucket(self.meta_name)
+  meta:put("format", format.seal("format", format.VERSION))
+  return meta
 end
 
 local function load(tx, self)
@@ -136,24 +144,32 @@ local function append(bucket, meta, now, entries)
   now.last = index
 end
 
+-- Whether a save leaves the bucket of the hard state and the term runs as it is: nearly every one
+-- of a leader's or follower's entries does, and opening a bucket costs as much as writing to it.
+local function is_append_only(now, changes_state, first, entries)
+  return now.is_made and not changes_state and first > now.last and #entries > 0
+    and entries[#entries].term == now.runs.terms[now.runs.count]
+end
+
 local function write(tx, self, now, term, vote, commit, first, entries)
   tx:on_rollback(self.forget)
   self.now = nil -- until all is written: a failure in between leaves nothing to believe
-  local parent = make_parent(tx, self)
-  local meta = parent:bucket(self.meta_name)
-  if not meta then
-    meta = parent:create_bucket(self.meta_name)
-    meta:put("format", format.seal("format", format.VERSION))
+  local parent = self.parents[1] and make_parent(tx, self) or tx
+  local changes_state = term ~= now.term or vote ~= now.vote or commit ~= now.commit
+  local meta
+  if not entries or not is_append_only(now, changes_state, first, entries) then
+    meta = parent:bucket(self.meta_name) or make_meta(parent, self)
   end
   if entries then
-    local bucket = parent:ensure_bucket(self.name, INTEGER_KEYS)
+    local bucket = parent:bucket(self.name) or parent:create_bucket(self.name, INTEGER_KEYS)
     if first <= now.last then cut(bucket, meta, now, first) end
     if #entries > 0 then append(bucket, meta, now, entries) end
   end
-  if term ~= now.term or vote ~= now.vote or commit ~= now.commit then
+  if changes_state then
     meta:put("hard", format.seal("hard", format.encode_hard_state(term, vote, commit)))
     now.term, now.vote, now.commit = term, vote, commit
   end
+  now.is_made = true
   self.now = now
 end
 
@@ -198,6 +214,17 @@ function Log:save_fields(new_term, new_vote, new_commit, entries, new_first)
   else
     self.db:update(write, self, now, term, vote, commit, first, entries)
   end
+end
+
+--- Protects entries like a saved commit index does, from here on and until the log is opened again,
+--- without writing anything: for who saves the commit index only now and then. A save that would
+--- replace one of them raises `log_committed`.
+---@param index integer the commit index; raises `log_commit_fell`, `log_commit_past_end`
+function Log:note_commit(index)
+  local now = self.now or known(self)
+  if index == now.noted then return end
+  index = rules.commit_index(now, index, now.last)
+  if index > now.noted then now.noted = index end
 end
 
 --- The current term, the vote given in it (nil if none) and the commit index, as last saved.
@@ -319,6 +346,31 @@ function Log:entries(from, to, bytes_max)
     return recall_range(now.tail, from, to, bytes_max)
   end
   return read(self, read_range, from, to, bytes_max)
+end
+
+--- Calls fn(context, index, term, type, data) for the entries from one index to another, both
+--- inclusive, in order, or up to the last one; fn writes nothing to the log. It makes no table for
+--- an entry that is in memory.
+---@param from integer not before the first entry
+---@param to integer
+---@param fn fun(context: any, index: integer, term: integer, type: integer, data: string)
+---@param context any
+function Log:visit(from, to, fn, context)
+  local now = self.now or known(self)
+  local held, index = now.tail.entries, from
+  if to > now.last then to = now.last end
+  while index <= to do
+    local entry = held[index]
+    if entry then
+      fn(context, index, entry.term, entry.type, entry.data)
+      index = index + 1
+    else
+      for _, read_entry in ipairs(self:entries(index, to, PAGE_BYTES)) do
+        fn(context, index, read_entry.term, read_entry.type, read_entry.data)
+        index = index + 1
+      end
+    end
+  end
 end
 
 --- Iterates: `for index, entry in log:each(from, to) do`. Reads some entries at a time and keeps no

@@ -5,6 +5,7 @@ local fake_node = require "spec.support.fake_node"
 local raft = require "jangada.raft"
 local raft_cluster = require "spec.support.raft_cluster"
 local scratch = require "spec.support.scratch"
+local server = require "jangada.raft.server"
 
 local function boot(config)
   config = config or {}
@@ -325,6 +326,26 @@ describe("5.3, the follower:", function()
     fake:deliver("n2", append(1, 3, 1, entries_of(1), 2))
     assert.equal(3, fake.node.state.commit)
     assert.same({ 1, nil, 3 }, { Log.open(db, "replog"):hard_state() })
+  end)
+
+  it("saves its commit index with entries when it lags far behind, and alone at rest", function()
+    local fake, db = follower{ 1 }
+    local function saved() return (select(3, Log.open(db, "replog"):hard_state())) end
+    local last = 1
+    local function grow()
+      fake:deliver("n2", append(1, last, 1, entries_of(1), last))
+      last = last + 1
+    end
+    for _ = 1, server.COMMIT_LAG_MAX - 1 do grow() end
+    assert.equal(0, saved())
+    grow()
+    assert.equal(last - 1, saved())
+    grow()
+    assert.equal(last - 2, saved())
+    for _ = 1, 2 do fake:deliver("n2", append(1, last, 1, {}, last)) end
+    assert.equal(last, saved())
+    local failed = pcall(fake.deliver, fake, "n2", append(2, last - 1, 1, entries_of(2), last))
+    assert.is_false(failed, "no rule lets a leader replace what is committed; the log refuses")
   end)
 
   it("boots with the saved commit index, and applies no more than that", function()

@@ -54,7 +54,8 @@ end
 ---@param self jangada.Log
 ---@return jangada.log.Now
 function loading.load(tx, self)
-  local now = { first = 1, last = 0, term = 0, vote = nil, commit = 0, runs = runs.new() }
+  local now = { first = 1, last = 0, term = 0, vote = nil, commit = 0, noted = 0, is_made = false,
+    runs = runs.new() }
   local parent, bucket, meta, last_value = loading.find_parent(tx, self), nil, nil, nil
   if parent then bucket, meta = parent:bucket(self.name), parent:bucket(self.meta_name) end
   if bucket then
@@ -76,7 +77,7 @@ function loading.load(tx, self)
     if hard then
       now.term, now.vote, now.commit = format.decode_hard_state(format.unseal("hard", hard))
     end
-    now.runs = load_runs(meta)
+    now.runs, now.is_made = load_runs(meta), true
   elseif last_value then
     raise("log_damaged", "%s: there are entries, but no bucket %s", self.name, self.meta_name)
   end

@@ -79,9 +79,10 @@ function rules.first_index(now, first)
     raise("log_gap", "save: entries from %d on leave a gap after the last entry %d",
       first, now.last)
   end
-  if first <= now.commit then
+  local committed = now.noted > now.commit and now.noted or now.commit
+  if first <= committed then
     raise("log_committed", "save: entries from %d on would replace entries up to %d, committed",
-      first, now.commit)
+      first, committed)
   end
   return first
 end

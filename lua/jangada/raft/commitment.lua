@@ -6,8 +6,6 @@ local sessions = require "jangada.raft.sessions"
 
 local commitment = {}
 
-local APPLY_BYTES <const> = 1 << 20 -- read from the log at a time
-
 --- 5.3: the highest index up to which a majority of all members holds the leader's log.
 ---@param match table<string, integer> by peer
 ---@param peers string[]
@@ -25,27 +23,22 @@ function commitment.held_by_quorum(match, peers, last, is_quorum)
   return 0
 end
 
+local function apply_entry(raft, index, term, kind, data)
+  if kind == command.COMMAND then
+    sessions.apply(raft.sessions, raft.rules, raft.machine, data)
+  end
+  raft.applied = index
+  raft.node:committed(index, term, data)
+  if raft.waiting[index] and raft.state.role == "leader" then
+    clients.answer_waiting(raft, index)
+  end
+end
+
 --- 5.3: applies what is committed, in order, and answers the clients that waited for it.
 ---@param raft jangada.Raft
 function commitment.apply(raft)
-  local state, node, log = raft.state, raft.node, raft.log
-  local known_sessions, rules, machine = raft.sessions, raft.rules, raft.machine
-  local is_leader = state.role == "leader"
-  while raft.applied < state.commit do
-    local index = raft.applied
-    local entries = log:entries(index + 1, state.commit, APPLY_BYTES)
-    if #entries == 0 then return end -- committed elsewhere, not here yet: no correct rule does this
-    for i = 1, #entries do
-      local entry = entries[i]
-      index = index + 1
-      if entry.type == command.COMMAND then
-        sessions.apply(known_sessions, rules, machine, entry.data)
-      end
-      raft.applied = index
-      node:committed(index, entry.term, entry.data)
-      if is_leader then clients.answer_waiting(raft, index) end
-    end
-  end
+  local commit = raft.state.commit
+  if raft.applied < commit then raft.log:visit(raft.applied + 1, commit, apply_entry, raft) end
 end
 
 --- 5.3: moves the commit index to a higher one, if it is higher.

@@ -11,6 +11,9 @@ local sessions = require "jangada.raft.sessions"
 
 local server = {}
 
+--- How far the saved commit index may stay behind while entries come; at rest it does not.
+server.COMMIT_LAG_MAX = 64
+
 ---@class jangada.Raft
 ---@field node table what the world gives
 ---@field rules table the decisions
@@ -68,19 +71,22 @@ function server.new(node, options, rules, machine)
 end
 
 --- Saves the term and the vote if they have changed, and entries if there are some, together. The
---- commit index goes with entries: it is a hint to restart from and needs no write of its own.
+--- commit index goes with entries now and then: it is a hint to restart from and needs no write of
+--- its own, and the log is told of it, so that it guards what is committed.
 ---@param raft jangada.Raft
 ---@param entries? jangada.log.Entry[]
 ---@param first? integer the index of the first of them; default after the last
 function server.persist(raft, entries, first)
   local state, log = raft.state, raft.log
+  local term, vote, saved_commit = log:hard_state()
+  local is_changed = term ~= state.term or vote ~= state.vote
   if entries then
-    log:save_fields(state.term, state.vote, state.commit, entries, first)
+    local commit = state.commit
+    local takes_commit = is_changed or commit - saved_commit >= server.COMMIT_LAG_MAX
+    log:save_fields(state.term, state.vote, takes_commit and commit or nil, entries, first)
+    log:note_commit(commit)
     state.last = log:last_index()
-    return
-  end
-  local term, vote = log:hard_state()
-  if term ~= state.term or vote ~= state.vote then
+  elseif is_changed then
     log:save_fields(state.term, state.vote)
   end
 end
