@@ -20,6 +20,7 @@ local runs = require "jangada.log.runs"
 local tail = require "jangada.log.tail"
 
 local raise, encode, decode = errors.raise, format.encode, format.decode
+local math_type = math.type
 
 ---@class jangada.log.Entry
 ---@field term integer the term it was created in, from 1
@@ -222,8 +223,9 @@ end
 ---@param index integer the commit index; raises `log_commit_fell`, `log_commit_past_end`
 function Log:note_commit(index)
   local now = self.now or known(self)
-  if index == now.noted then return end
-  index = rules.commit_index(now, index, now.last)
+  if math_type(index) ~= "integer" or index < now.commit or index > now.last then
+    rules.commit_index(now, index, now.last) -- raises
+  end
   if index > now.noted then now.noted = index end
 end
 

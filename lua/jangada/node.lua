@@ -20,7 +20,8 @@
 --     schedule(owner, timer, time_us)         calls node.fire(life, timer, time_us) at that time
 --     choose(owner, n)                        a decision, 0..n-1
 --     maybe(owner, name)                      whether the fault point `name` strikes now
---     knows(dest)                             whether there is such a node or client
+--     endpoints                               not a method: what is there by id, nodes and clients
+--     is_client(id)                           whether it is a client
 --     transmit(owner, dest, body, digest)     a message leaves
 --     noted(owner, name, fields, digest)      the node called trace
 --     committed(owner, index, term, data)     the node called committed
@@ -37,16 +38,21 @@ local plain = require "jangada.node.plain"
 local timers = require "jangada.node.timers"
 local turn = require "jangada.node.turn"
 
+local copy_plain = plain.copy
+local hold_send, hold_output, run = turn.hold_send, turn.hold_output, turn.run
+
 local methods = {}
 local meta = {__index = methods, __name = "jangada.Node", __metatable = "jangada.Node"}
 
 local M = {}
 
+local function raise_over(life)
+  errors.raise("turn_over", "node %s can act in its turns only", life.id)
+end
+
 local function life_of(self)
   local life = self._life
-  if not life.face._open then
-    errors.raise("turn_over", "node %s can act in its turns only", life.id)
-  end
+  if not life.face._open then raise_over(life) end
   return life
 end
 
@@ -60,6 +66,15 @@ local function check_body(body)
   if type(body) ~= "table" or type(body.type) ~= "string" then
     errors.raise("body_invalid", "the body of a message is a table with a string `type`")
   end
+end
+
+-- What must hold for a message to be sent: one call for all of it, since each message makes it.
+local function check(life, dest, body)
+  if not life.face._open then raise_over(life) end
+  if life.host.endpoints[dest] == nil then
+    errors.raise("unknown_destination", "there is no node or client %s", tostring(dest))
+  end
+  if type(body) ~= "table" or type(body.type) ~= "string" then check_body(body) end
 end
 
 ---Says what is to be done with messages of a type, from nodes and clients alike.
@@ -79,13 +94,10 @@ end
 ---@param options? {before_durable: boolean} lets it leave before the turn's writes are durable
 ---Raises `unknown_destination`, `body_invalid`, `not_plain`.
 function methods:send(dest, body, options)
-  local life = life_of(self)
-  if not life.host:knows(dest) then
-    errors.raise("unknown_destination", "there is no node or client %s", tostring(dest))
-  end
-  check_body(body)
-  local copy, digest = plain.copy(body, "body")
-  turn.hold_send(life, dest, copy, digest, options ~= nil and options.before_durable == true)
+  local life = self._life
+  check(life, dest, body)
+  local copy, digest = copy_plain(body, "body")
+  hold_send(life, dest, copy, digest, options ~= nil and options.before_durable == true)
 end
 
 ---Sends a message to every other node.
@@ -94,9 +106,10 @@ end
 function methods:broadcast(body)
   local life = life_of(self)
   check_body(body)
-  local copy, digest = plain.copy(body, "body")
-  for i, peer in ipairs(life.peers) do
-    turn.hold_send(life, peer, i == 1 and copy or plain.clone(copy), digest, false)
+  local copy, digest = copy_plain(body, "body")
+  local peers = life.peers
+  for i = 1, #peers do
+    hold_send(life, peers[i], i == 1 and copy or plain.clone(copy), digest, false)
   end
 end
 
@@ -105,18 +118,15 @@ end
 ---@param body table plain data with a string `type`
 ---Raises `unknown_destination`, `body_invalid`, `not_plain`.
 function methods:reply(message, body)
-  local life = life_of(self)
-  if not life.host:knows(message.src) then
-    errors.raise("unknown_destination", "there is no node or client %s", tostring(message.src))
-  end
-  check_body(body)
-  local copy, digest = plain.copy(body, "body")
+  local life, dest = self._life, message.src
+  check(life, dest, body)
+  local copy, digest = copy_plain(body, "body")
   local id = message.body.msg_id
   if id ~= nil and copy.in_reply_to == nil then
     digest = digest + plain.digest_field("in_reply_to", id)
     copy.in_reply_to = id
   end
-  turn.hold_send(life, message.src, copy, digest, false)
+  hold_send(life, dest, copy, digest, false)
 end
 
 ---Runs fn once, in a turn of its own.
@@ -142,7 +152,8 @@ end
 ---The node's own clock.
 ---@return integer ms
 function methods:now()
-  local life = life_of(self)
+  local life = self._life
+  if not life.face._open then raise_over(life) end
   return life.host:now_us(life.owner) // 1000
 end
 
@@ -167,8 +178,8 @@ end
 ---Raises `not_plain`.
 function methods:trace(name, fields)
   local life = life_of(self)
-  local copy, digest = plain.copy(fields, "fields")
-  turn.hold_output(life, "noted", name, copy, digest)
+  local copy, digest = copy_plain(fields, "fields")
+  hold_output(life, "noted", name, copy, digest)
 end
 
 ---Tells the world that the node holds an entry for committed: once for each index it applies, in
@@ -177,13 +188,15 @@ end
 ---@param term integer
 ---@param data string
 function methods:committed(index, term, data)
-  turn.hold_output(life_of(self), "committed", index, term, data)
+  local life = self._life
+  if not life.face._open then raise_over(life) end
+  hold_output(life, "committed", index, term, data)
 end
 
 ---Sets a mark: a campaign counts which marks its runs have reached.
 ---@param name string
 function methods:reached(name)
-  turn.hold_output(life_of(self), "reached", name)
+  hold_output(life_of(self), "reached", name)
 end
 
 ---A fault point in the protocol's own code: false nearly always, true where the world wants
@@ -254,7 +267,8 @@ end
 -- client did: then it says so, as Maelstrom has it (error 10, not supported).
 local function unhandled(delivery)
   local node, message = delivery.node, delivery.message
-  if delivery.is_from_node then
+  local life = node._life
+  if not life.host:is_client(message.src) then
     errors.raise("no_handler", "%s has no handler for %s, which %s sent", node.id,
       tostring(message.body.type), message.src)
   end
@@ -265,13 +279,11 @@ end
 ---Gives a message to a node.
 ---@param life table
 ---@param message {src: string, dest: string, body: table} belongs to the node from here on
----@param is_from_node boolean false when a client sent it
 ---@return nil|table failure
-function M.deliver(life, message, is_from_node)
+function M.deliver(life, message)
   local handler = life.handlers[message.body.type]
-  if handler then return turn.run(life, handler, message) end
-  return turn.run(life, unhandled,
-    {node = life.node, message = message, is_from_node = is_from_node})
+  if handler then return run(life, handler, message) end
+  return run(life, unhandled, {node = life.node, message = message})
 end
 
 ---Gives a timer's entry to a node.
@@ -283,7 +295,7 @@ end
 function M.fire(life, timer, time_us)
   local fn = timers.expire(timer, time_us)
   if not fn then return false end
-  return true, turn.run(life, fn)
+  return true, run(life, fn)
 end
 
 ---Ends a life, as a crash does: its timers never fire again.

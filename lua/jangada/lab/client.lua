@@ -41,7 +41,7 @@ function Client:send(dest, body)
     errors.raise("body_invalid", "the body of a message is a table with a string `type`")
   end
   local copy, digest = plain.copy(body, "body")
-  self.world:transmit(self, dest, copy, digest)
+  self.world.host:transmit(self, dest, copy, digest)
 end
 
 local function expire(_, step)

@@ -1,9 +1,12 @@
 -- How a world serves its nodes: the host that jangada.node calls. The owner of a life is the
 -- machine it runs on.
 
+local heaps = require "jangada.lab.heap"
+local networks = require "jangada.lab.network"
 local plain = require "jangada.node.plain"
 
 local mix, hash_string = plain.mix, plain.hash_string
+local fate, push, time_max_us = networks.fate, heaps.push, heaps.time_max_us
 
 local Host = {}
 Host.__index = Host
@@ -15,7 +18,7 @@ local M = {}
 ---@param world table
 ---@return table host
 function M.new(world)
-  return setmetatable({world = world}, Host)
+  return setmetatable({world = world, endpoints = world.endpoints}, Host)
 end
 
 function Host:now_us()
@@ -35,12 +38,30 @@ function Host:maybe(machine, name)
   return world.oracle:stream(("maybe %s %s"):format(machine.id, name)):chance(world.maybe_rate)
 end
 
-function Host:knows(dest)
-  return self.world.endpoints[dest] ~= nil
+function Host:is_client(id)
+  return self.endpoints[id].is_client == true
 end
 
-function Host:transmit(machine, dest, body, digest)
-  self.world:transmit(machine, dest, body, digest)
+-- A message leaves a node, or a client: the source is a machine or a client. What a world does most
+-- often, so it puts the message into the queue itself.
+function Host:transmit(source, dest, body, digest)
+  local world, src = self.world, source.id
+  local trace = world.trace
+  world.sent = world.sent + 1
+  trace.value = mix(trace.value ~ digest, source.index << 8 | self.endpoints[dest].index)
+  local delay, why = fate(world.network, src, dest)
+  if trace.observe then
+    trace:row{kind = "send", src = src, dest = dest, body = plain.clone(body), lost = why}
+  end
+  if not delay then
+    world.lost = world.lost + 1
+    return
+  end
+  local time_us = world.time_us + delay
+  if time_us > time_max_us then time_us = time_max_us end
+  if not push(world.heap, time_us, {src = src, dest = dest, body = body}, world.queue_max) then
+    world:fail_queue()
+  end
 end
 
 function Host:noted(machine, name, fields, digest)

@@ -57,16 +57,18 @@ function World:judge_commit(machine, index, term, data)
   end
 end
 
--- Ends a turn of a node: folds its state into the trace and runs the invariants on it.
-local function finish_turn(self, machine, failure)
+-- Ends a turn of a node: folds its state into the trace, with what the turn was (the key of a
+-- message, the time of a timer), and runs the invariants on it.
+local function finish_turn(self, machine, failure, key)
   self.in_turn = false
-  local life = machine.life
+  local life, trace = machine.life, self.trace
   if failure then
     machine.state = nil
+    trace.value = mix(trace.value ~ key, machine.index)
     return fail_turn(self, machine, failure)
   end
-  local trace, digest = self.trace, life.state_digest
-  trace.value = mix(trace.value ~ digest, machine.index)
+  local digest = life.state_digest
+  trace.value = mix(trace.value ~ digest, key)
   machine.state = life.node.state
   if trace.observe and digest ~= machine.digest then
     trace:row{kind = "state", node = machine.id, state = plain.clone(machine.state)}
@@ -91,10 +93,13 @@ end
 ---@param event table
 function World:push(time_us, event)
   if time_us > time_max_us then time_us = time_max_us end
-  if not push(self.heap, time_us, event, self.queue_max) then
-    self:fail{kind = "queue_exceeded",
-      message = ("more than %d messages and timers wait"):format(self.queue_max)}
-  end
+  if not push(self.heap, time_us, event, self.queue_max) then self:fail_queue() end
+end
+
+---Ends the run: the queue has grown past its budget. For the host.
+function World:fail_queue()
+  self:fail{kind = "queue_exceeded",
+    message = ("more than %d messages and timers wait"):format(self.queue_max)}
 end
 
 ---Runs a function later.
@@ -102,27 +107,6 @@ end
 ---@param fn fun(world: table)
 function World:after(ms, fn)
   self:push(self.time_us + math.floor(ms * 1000), {run = fn})
-end
-
----A message leaves a node or a client. For the host and the clients.
----@param source table machine or client
----@param dest string
----@param body table a copy of its own
----@param digest integer of the body
-function World:transmit(source, dest, body, digest)
-  self.sent = self.sent + 1
-  local src = source.id
-  local delay, why = self.network:fate(src, dest)
-  local trace = self.trace
-  trace.value = mix(trace.value ~ digest, source.index << 8 | self.endpoints[dest].index)
-  if trace.observe then
-    trace:row{kind = "send", src = src, dest = dest, body = plain.clone(body), lost = why}
-  end
-  if delay then
-    self:push(self.time_us + delay, {src = src, dest = dest, body = body})
-  else
-    self.lost = self.lost + 1
-  end
 end
 
 local function drop(self, message, why)
@@ -133,31 +117,40 @@ local function drop(self, message, why)
   end
 end
 
--- A message arrives.
-local function arrive(self, message, key)
-  local endpoint = self.endpoints[message.dest]
+-- A message arrives where it starts no turn: it is dropped, held, or a client's. False when a node
+-- is to have it.
+local function arrive_elsewhere(self, endpoint, message, key)
+  local is_cut = self.network.groups and self.network:is_cut(message.src, message.dest)
+  if endpoint.up and not endpoint.paused and not is_cut then return false end
   local trace = self.trace
   trace.value = mix(trace.value ~ key, endpoint.index)
-  if self.network.groups and self.network:is_cut(message.src, message.dest) then
-    return drop(self, message, "cut")
-  end
-  if endpoint.is_client then
+  if is_cut then
+    drop(self, message, "cut")
+  elseif endpoint.is_client then
     self.delivered = self.delivered + 1
     if trace.observe then
       trace:row{kind = "deliver", src = message.src, dest = message.dest, body = message.body}
     end
-    return endpoint:receive(message)
+    endpoint:receive(message)
+  elseif not endpoint.up then
+    drop(self, message, "down")
+  else
+    machines.hold(endpoint, message, self.time_us)
   end
-  if not endpoint.up then return drop(self, message, "down") end
-  if endpoint.paused then return machines.hold(endpoint, message, self.time_us) end
+  return true
+end
+
+-- A message arrives. Its key is of this event alone and goes into the trace with the turn.
+local function arrive(self, message, key)
+  local endpoint, trace = self.endpoints[message.dest], self.trace
+  if arrive_elsewhere(self, endpoint, message, key) then return end
   self.delivered = self.delivered + 1
   if trace.observe then
     trace:row{kind = "deliver", src = message.src, dest = message.dest,
       body = plain.clone(message.body)}
   end
   self.in_turn = true
-  local is_from_node = not self.endpoints[message.src].is_client
-  finish_turn(self, endpoint, deliver(endpoint.life, message, is_from_node))
+  finish_turn(self, endpoint, deliver(endpoint.life, message), key)
 end
 
 -- A timer's entry comes up; false when it is of no account any more.
@@ -175,9 +168,8 @@ local function come_up(self, timer, time_us)
   if not fired then return false end
   self.timers_fired = self.timers_fired + 1
   local trace = self.trace
-  trace.value = mix(trace.value ~ self.time_us, machine.index)
   if trace.observe then trace:row{kind = "timer", node = machine.id} end
-  finish_turn(self, machine, failure)
+  finish_turn(self, machine, failure, self.time_us << 8 | machine.index)
   return true
 end
 

@@ -57,7 +57,7 @@ function World:boot(machine)
   if not ok then
     self:fail{kind = "store_failed", node = machine.id, message = tostring(failure)}
   else
-    self:finish_turn(machine, failure)
+    self:finish_turn(machine, failure, machine.index)
   end
 end
 

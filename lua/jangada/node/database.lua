@@ -54,7 +54,7 @@ end
 ---Raises what fn raises; `turn_over` outside of a turn.
 function methods:update(fn, ...)
   check_open(self)
-  local open = self._db:write_tx()
+  local open = self._tx
   if open then return open:savepoint(fn, ...) end
   local tx = self._db:begin("write")
   self._tx, self._depth = tx, self._depth + 1
@@ -78,7 +78,7 @@ end
 ---@return table|nil tx
 function methods:write_tx()
   check_open(self)
-  return self._db:write_tx()
+  return self._tx and self._db:write_tx()
 end
 
 ---A name for messages: not a path, which would differ from run to run.

@@ -142,7 +142,7 @@ local function add_metatables(env)
     if count == 0 then return end
     turn = turn % count + 1
     local meta = list[turn]
-    if meta then check(meta) end
+    if meta and (rawget(meta, "__mode") ~= nil or rawget(meta, "__gc") ~= nil) then check(meta) end
   end
 end
 
