@@ -18,7 +18,7 @@ MODULE    := $(BUILD)/jangada/store.so
 SPEC_TOOL := $(BUILD)/spec/process.so
 RUN        = LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/?.so;;' $(LUA)
 
-.PHONY: help deps all module spec-tools demo test test-all lint asan gc-torture bench bench-lab rock install clean
+.PHONY: help deps all module spec-tools demo test test-all lint asan gc-torture bench bench-store bench-lab rock install clean
 .DEFAULT_GOAL := all
 
 help: ## list the targets
@@ -28,18 +28,20 @@ deps: ## install what is missing (Debian packages, through apt)
 	@sh tools/deps
 
 all: deps ## build the C module
-	@$(MAKE) --no-print-directory module
+	@$(MAKE) --no-print-directory -j$$(nproc) module
 
 module: $(MODULE)
 	@:
 
 $(MODULE): $(OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) -shared $(LDFLAGS) -o $@ $(OBJECTS) $(ALL_LIBS)
+	@echo "  link $@"
+	@$(CC) -shared $(LDFLAGS) -o $@ $(OBJECTS) $(ALL_LIBS)
 
 $(BUILD)/obj/%.o: csrc/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	@echo "  $(CC) $<"
+	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 spec-tools: $(SPEC_TOOL) ## build what the specs need beside the module
 	@:
@@ -63,15 +65,23 @@ lint: deps ## luacheck, and luarocks on the rockspec
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 asan: deps ## run the specs with AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(MAKE) --no-print-directory BUILD=build/asan CFLAGS="-O1 -g $(SANITIZE)" \
+	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/asan CFLAGS="-O1 -g $(SANITIZE)" \
 	  LDFLAGS="$(SANITIZE)" module spec-tools
 	@LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 BUILD=build/asan $(BUSTED) --run=asan
 
 gc-torture: all spec-tools ## run the specs with the collector always on
-	@BUILD=$(BUILD) $(LUA) -e 'collectgarbage("incremental", 0, 1000, 1)' \
+	@BUILD=$(BUILD) $(LUA) -e 'collectgarbage("incremental", 1, 1000, 1)' \
 	  $(or $(shell command -v busted),/usr/bin/busted) --run=torture
 
-bench: bench-lab ## all benchmarks
+bench: bench-store bench-lab ## all benchmarks
+
+bench-store: all $(BUILD)/bench/lmdb_loop ## the store against C on liblmdb, and py-lmdb if it is there
+	@BUILD=$(BUILD) $(RUN) bench/store.lua
+	@$(RUN) bench/store_costs.lua
+
+$(BUILD)/bench/lmdb_loop: bench/peers/lmdb_loop.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -O2 -o $@ $< $(ALL_LIBS)
 
 bench-lab: all ## events a second of the lab
 	@$(RUN) bench/lab.lua
