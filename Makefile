@@ -18,11 +18,11 @@ MODULE    := $(BUILD)/jangada/store.so
 SPEC_TOOL := $(BUILD)/spec/process.so
 RUN        = LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/?.so;;' $(LUA)
 
-.PHONY: help deps all module spec-tools demo test test-all lint asan gc-torture bench bench-store bench-lab rock install clean
+.PHONY: help deps all module spec-tools demo test test-all lint asan gc-torture fuzz bench bench-store bench-lab rock install clean
 .DEFAULT_GOAL := all
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 deps: ## install what is missing (Debian packages, through apt)
 	@sh tools/deps
@@ -72,6 +72,12 @@ asan: deps ## run the specs with AddressSanitizer and UndefinedBehaviorSanitizer
 gc-torture: all spec-tools ## run the specs with the collector always on
 	@BUILD=$(BUILD) $(LUA) -e 'collectgarbage("incremental", 1, 1000, 1)' \
 	  $(or $(shell command -v busted),/usr/bin/busted) --run=torture
+	@$(RUN) -e 'collectgarbage("incremental", 1, 1000, 1)' spec/support/fuzz.lua --seconds 5 \
+	  --seed $$(date +%s)
+
+SECONDS ?= 3600
+fuzz: all ## random operations on the store against a model (SECONDS=3600 SEED=1)
+	@$(RUN) spec/support/fuzz.lua --seconds '$(SECONDS)' --seed '$(SEED)'
 
 bench: bench-store bench-lab ## all benchmarks
 
