@@ -18,7 +18,7 @@ describe("jangada demo", function()
   local function assert_agreement(code, output, lines, bytes)
     assert.equal(0, code, output)
     for i = 1, 5 do
-      local pattern = ("\n  n%d +1 .* %d +%d +%%x+  exactly the input\n"):format(i, lines, bytes)
+      local pattern = ("\n  n%d +1 .* %d +%d +%%x+  identical\n"):format(i, lines, bytes)
       assert.truthy(output:find(pattern), output)
     end
   end

@@ -87,7 +87,7 @@ end
 
 local function show_progress(screen, stream, total, world)
   local leader = leader_of(world)
-  screen:progress(stream.acknowledged, total, ("%s of %s lines acknowledged, leader %s"):format(
+  screen:progress(stream.acknowledged, total, ("%s of %s lines, leader %s"):format(
     thousands(stream.acknowledged), thousands(total), leader and "n" .. leader or "-"))
 end
 
@@ -121,8 +121,8 @@ local function story(world, screen, stream, total)
   return {
     { acknowledged(1 / 3), function()
       crashed = leader_of(world)
-      screen:print("%s  CRASH      the leader n%d, with %s lines acknowledged", time_of(world),
-        crashed, thousands(stream.acknowledged))
+      screen:print("%s  CRASH      the leader n%d, at line %s", time_of(world), crashed,
+        thousands(stream.acknowledged))
       world:crash(crashed)
     end },
     { function() return after(DOWN_MS) end, function()
@@ -131,8 +131,8 @@ local function story(world, screen, stream, total)
     end },
     { acknowledged(2 / 3), function()
       local minority, majority = sides(leader_of(world))
-      screen:print("%s  PARTITION  %s (with the leader) | %s, with %s lines acknowledged",
-        time_of(world), names(minority), names(majority), thousands(stream.acknowledged))
+      screen:print("%s  PARTITION  %s (with the leader) | %s, at line %s", time_of(world),
+        names(minority), names(majority), thousands(stream.acknowledged))
       world:partition(minority, majority)
     end },
     { function() return after(APART_MS) end, function()
@@ -191,7 +191,7 @@ local function compare(screen, directory, lines, size)
     agree = agree and found.problem == nil
     rows[i] = { "n" .. i, found.first or 0, found.last or 0, found.term, found.entries,
       found.no_ops, found.commands, found.bytes, ("%08x"):format(found.digest),
-      found.problem and "DIFFERS: " .. found.problem or "exactly the input" }
+      found.problem and "DIFFERS: " .. found.problem or "identical" }
   end
   rows[NODES + 1] = { "input", "", "", "", "", "", #lines, size, ("%08x"):format(digest), "" }
   screen:print("")
@@ -202,7 +202,7 @@ local function compare(screen, directory, lines, size)
 end
 
 local function summarize(screen, world, seconds)
-  screen:print("%s events in %.2f s: %s a second; %.1f s of simulated time, %d messages lost",
+  screen:print("%s events in %.2f s (%s a second), %.1f simulated s, %d messages lost",
     thousands(world.events), seconds, thousands(world.events / seconds), world.time_us / 1e6,
     world.lost)
   screen:print("seed %d, trace hash %s", world.seed, world:hash())
@@ -211,8 +211,8 @@ end
 local function explain(screen, directory)
   local file = ("%s/n1.db"):format(directory)
   screen:print("")
-  screen:print("The nodes' files are %s/n1.db to n%d.db. LMDB's own tools read them:", directory,
-    NODES)
+  screen:print("The nodes' files: %s/n1.db to n%d.db", directory, NODES)
+  screen:print("LMDB's own tools read them:")
   screen:print("  mdb_stat -n -a %s", file)
   screen:print("  mdb_dump -n -p -s replog %s | less", file)
 end
@@ -226,8 +226,8 @@ function demo.run(args, cli)
   local lines, size = input.lines(args.input)
   local directory = prepare(args)
   local screen = screens.new()
-  screen:print("%s: %s lines, %s bytes, through %d nodes (durability %s, seed %d)", args.input,
-    thousands(#lines), thousands(size), NODES, args.durability, args.seed)
+  screen:print("%s: %s lines, %s bytes", args.input, thousands(#lines), thousands(size))
+  screen:print("%d nodes, durability %s, seed %d", NODES, args.durability, args.seed)
   local stream = lab.stream{ commands = lines, batch_max = 16 }
   local started = os.clock()
   local world <close> = lab.new{

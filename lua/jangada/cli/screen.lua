@@ -2,6 +2,10 @@
 
 local screen = {}
 
+-- A progress line that wraps cannot be drawn over: it stays within the narrowest usual terminal.
+local COLUMNS <const> = 79
+local BAR <const> = 24
+
 ---@class jangada.Screen
 ---@field is_terminal boolean
 ---@field progress_line string|nil what stands on the last line now
@@ -46,9 +50,9 @@ end
 ---@param text string
 function Screen:progress(done, total, text)
   local share = total > 0 and done / total or 1
-  local filled = math.floor(share * 30)
-  local line = ("  [%s%s] %3d%%  %s"):format(("#"):rep(filled), ("."):rep(30 - filled),
-    math.floor(share * 100), text)
+  local filled = math.floor(share * BAR)
+  local line = ("  [%s%s] %3d%%  %s"):format(("#"):rep(filled), ("."):rep(BAR - filled),
+    math.floor(share * 100), text):sub(1, COLUMNS)
   if self.is_terminal then
     if line == self.progress_line then return end
     erase(self)
