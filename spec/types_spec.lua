@@ -43,7 +43,7 @@ describe("types/store.lua", function()
   end)
 
   it("has the functions and fields of the module that are for users, and no others", function()
-    local internal = { walk_plain = true, queue = true, page = true, pages = true }
+    local internal = { plain = true, queue = true, page = true, pages = true }
     local present, documented = {}, {}
     for name in pairs(store) do
       if not internal[name] then present[name] = true end

@@ -267,7 +267,7 @@ describe("check of a live file", function()
     fresh.raises("db_closed", db.check, db)
   end)
 
-  it("works on a DB opened read_only (behaviour 95)", function()
+  it("works on a DB opened read_only (Bolt 95)", function()
     local db, path = fresh.open()
     db:update(function(tx) fill(tx:create_bucket("b"), 1000) end)
     db:close()

@@ -153,7 +153,7 @@ describe("jangada db inspect", function()
 ]], must({ "inspect", path, "accounts", "--depth", "2" }, { locale = "C" }))
   end)
 
-  it("prints one object, buckets in buckets", function()
+  it("prints one object, buckets in buckets (Bolt 92)", function()
     local object = cjson.decode(must{ "inspect", sample(), "--json" })
     assert.equal("deep", object.buckets[1].buckets[2].buckets[1].bucket[3])
     assert.equal(1500, object.buckets[2].keys)

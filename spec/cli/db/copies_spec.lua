@@ -47,7 +47,7 @@ end
 describe("jangada db compact", function()
   after_each(command.clean)
 
-  it("copies all buckets, keys, sequences and kinds into a smaller, whole file", function()
+  it("copies all buckets, keys, sequences and kinds into a smaller file (Bolt 71, 96)", function()
     local source, copy = make(), command.path()
     local before = command.read(source)
     local output = must{ "compact", source, copy }
