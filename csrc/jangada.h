@@ -358,7 +358,7 @@ void jg_push_counts(lua_State *L, const jg_counts *counts); /* into the table on
 
 /* ---- plain.c ------------------------------------------------------------------------------ */
 
-int jg_walk_plain(lua_State *L);
+void jg_push_plain(lua_State *L);
 
 /* ---- queue.c ------------------------------------------------------------------------------ */
 

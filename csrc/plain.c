@@ -14,7 +14,8 @@
 
 #define ODD UINT64_C(0x9E3779B97F4A7C15) /* odd constants spread one hash from another */
 #define ODD_TOO UINT64_C(0xBF58476D1CE4E5B9)
-#define DEPTH_MAX 200 /* whatever is asked for: C's stack is finite */
+#define DEPTH_MAX 64         /* jangada.node.plain has these two as well */
+#define TABLES_MAX (1 << 18) /* a value that shares its parts is exponential in its own size */
 
 enum { BYTES, FLOAT, TRUE, FALSE, TABLE, NIL };
 static const uint64_t kinds[] = {UINT64_C(0x1F83D9ABFB41BD6B), UINT64_C(0x510E527FADE682D1),
@@ -23,7 +24,7 @@ static const uint64_t kinds[] = {UINT64_C(0x1F83D9ABFB41BD6B), UINT64_C(0x510E52
 
 typedef struct walk {
   bool copies;
-  lua_Integer depth_max, tables_left;
+  int tables_left;
 } walk;
 
 /* Every bit of both reaches every bit of the result. The finalizer is that of splitmix64 (Steele,
@@ -100,7 +101,7 @@ static void copy_field(lua_State *L, int to, bool *is_made, int *held) {
 
 static bool walk_table(lua_State *L, walk *w, int depth, uint64_t *digest) {
   int from = lua_gettop(L), to = from + 1, held = 0;
-  if (depth >= w->depth_max || depth >= DEPTH_MAX || w->tables_left-- <= 0) return false;
+  if (depth >= DEPTH_MAX || w->tables_left-- <= 0) return false;
   if (lua_getmetatable(L, from)) return false;
   luaL_checkstack(L, 2 * HELD_MAX + 8, "plain data");
   int length = w->copies ? (int)lua_rawlen(L, from) : 0;
@@ -128,20 +129,51 @@ static bool walk_table(lua_State *L, walk *w, int depth, uint64_t *digest) {
   return true;
 }
 
-/* walk_plain(value, copies, depth_max, tables_max): the digest, and the copy if one is asked for;
-** nil when the value is not plain, nests deeper or holds more tables than that, and whether it was
-** the tables: a value that shares its parts over and over is exponential in its own size. */
-int jg_walk_plain(lua_State *L) {
-  luaL_checkany(L, 1);
-  walk w = {lua_toboolean(L, 2), luaL_checkinteger(L, 3), luaL_checkinteger(L, 4)};
+/* Replaces the value at index 1 by its copy, or by nil if none is made, and pushes its digest: nil
+** when the value is not plain, nests deeper than it may or holds too many tables. */
+static int walk_argument(lua_State *L, bool copies) {
+  walk w = {copies, TABLES_MAX};
   uint64_t digest;
   lua_settop(L, 1);
-  if (!walk_value(L, &w, 0, &digest)) {
+  if (walk_value(L, &w, 0, &digest)) {
+    lua_pushinteger(L, (lua_Integer)digest);
+  } else {
+    lua_settop(L, 1);
     lua_pushnil(L);
-    lua_pushboolean(L, w.tables_left < 0);
-    return 2;
   }
-  lua_pushinteger(L, (lua_Integer)digest);
-  lua_insert(L, 1);
   return 2;
+}
+
+/* copy(value): the copy, and the digest or nil */
+static int plain_copy(lua_State *L) {
+  return walk_argument(L, true);
+}
+
+/* copy_body(body): the same of what can be the body of a message, nil and nil for all else */
+static int plain_copy_body(lua_State *L) {
+  lua_settop(L, 1);
+  bool is_body = false;
+  if (lua_istable(L, 1)) {
+    lua_pushliteral(L, "type");
+    is_body = lua_rawget(L, 1) == LUA_TSTRING;
+  }
+  if (is_body) return walk_argument(L, true);
+  lua_settop(L, 0);
+  lua_pushnil(L);
+  lua_pushnil(L);
+  return 2;
+}
+
+/* digest(value): the digest or nil */
+static int plain_digest(lua_State *L) {
+  walk_argument(L, false);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"copy", plain_copy}, {"copy_body", plain_copy_body}, {"digest", plain_digest}, {NULL, NULL}};
+
+/* Pushes what jangada.node.plain is made of. */
+void jg_push_plain(lua_State *L) {
+  luaL_newlib(L, functions);
 }

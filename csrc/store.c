@@ -37,7 +37,7 @@ static int store_crc32c(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"open", jg_store_open}, {"crc32c", store_crc32c}, {"walk_plain", jg_walk_plain}, {NULL, NULL}};
+    {"open", jg_store_open}, {"crc32c", store_crc32c}, {NULL, NULL}};
 
 int luaopen_jangada_store(lua_State *L);
 
@@ -50,6 +50,8 @@ __attribute__((visibility("default"))) int luaopen_jangada_store(lua_State *L) {
   jg_open_check(L);
   luaL_newlib(L, functions);
   luaL_setfuncs(L, jg_check_functions, 0);
+  jg_push_plain(L);
+  lua_setfield(L, -2, "plain");
   jg_push_queue(L);
   lua_setfield(L, -2, "queue");
   jg_push_finding_codes(L);

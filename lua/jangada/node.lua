@@ -38,7 +38,7 @@ local plain = require "jangada.node.plain"
 local timers = require "jangada.node.timers"
 local turn = require "jangada.node.turn"
 
-local copy_plain = plain.copy
+local copy_plain, try_copy_body = plain.copy, plain.try_copy_body
 local hold_send, hold_output, run = turn.hold_send, turn.hold_output, turn.run
 
 local methods = {}
@@ -62,19 +62,20 @@ local function check_function(fn, what)
   end
 end
 
-local function check_body(body)
+local function copy_body(body)
+  local copy, digest = try_copy_body(body)
+  if digest then return copy, digest end
   if type(body) ~= "table" or type(body.type) ~= "string" then
     errors.raise("body_invalid", "the body of a message is a table with a string `type`")
   end
+  return copy_plain(body, "body") -- raises
 end
 
--- What must hold for a message to be sent: one call for all of it, since each message makes it.
-local function check(life, dest, body)
+local function check_sending(life, dest)
   if not life.face._open then raise_over(life) end
   if life.host.endpoints[dest] == nil then
     errors.raise("unknown_destination", "there is no node or client %s", tostring(dest))
   end
-  if type(body) ~= "table" or type(body.type) ~= "string" then check_body(body) end
 end
 
 ---Says what is to be done with messages of a type, from nodes and clients alike.
@@ -95,8 +96,8 @@ end
 ---Raises `unknown_destination`, `body_invalid`, `not_plain`.
 function methods:send(dest, body, options)
   local life = self._life
-  check(life, dest, body)
-  local copy, digest = copy_plain(body, "body")
+  check_sending(life, dest)
+  local copy, digest = copy_body(body)
   hold_send(life, dest, copy, digest, options ~= nil and options.before_durable == true)
 end
 
@@ -105,8 +106,7 @@ end
 ---Raises `body_invalid`, `not_plain`.
 function methods:broadcast(body)
   local life = life_of(self)
-  check_body(body)
-  local copy, digest = copy_plain(body, "body")
+  local copy, digest = copy_body(body)
   local peers = life.peers
   for i = 1, #peers do
     hold_send(life, peers[i], i == 1 and copy or plain.clone(copy), digest, false)
@@ -119,8 +119,8 @@ end
 ---Raises `unknown_destination`, `body_invalid`, `not_plain`.
 function methods:reply(message, body)
   local life, dest = self._life, message.src
-  check(life, dest, body)
-  local copy, digest = copy_plain(body, "body")
+  check_sending(life, dest)
+  local copy, digest = copy_body(body)
   local id = message.body.msg_id
   if id ~= nil and copy.in_reply_to == nil then
     digest = digest + plain.digest_field("in_reply_to", id)

@@ -4,8 +4,9 @@
 local heaps = require "jangada.lab.heap"
 local networks = require "jangada.lab.network"
 local plain = require "jangada.node.plain"
+local store = require "jangada.store"
 
-local mix, hash_string = plain.mix, plain.hash_string
+local crc32c, mix = store.crc32c, plain.mix
 local fate, push, time_max_us = networks.fate, heaps.push, heaps.time_max_us
 
 local Host = {}
@@ -74,9 +75,10 @@ end
 
 function Host:committed(machine, index, term, data)
   local world = self.world
-  world.trace:fold(mix(index, term), hash_string(data))
-  if world.trace.observe then
-    world.trace:row{kind = "commit", node = machine.id, index = index, term = term, data = data}
+  local trace = world.trace
+  trace.value = mix(trace.value ~ (#data << 32 | crc32c(data)), term << 40 ~ index)
+  if trace.observe then
+    trace:row{kind = "commit", node = machine.id, index = index, term = term, data = data}
   end
   world:judge_commit(machine, index, term, data)
 end

@@ -48,7 +48,9 @@ end
 
 ---Judges what a node says it holds committed. For the host.
 function World:judge_commit(machine, index, term, data)
-  for _, invariant in ipairs(self.invariants) do
+  local invariants = self.invariants
+  for i = 1, #invariants do
+    local invariant = invariants[i]
     local message = invariant.committed and invariant:committed(machine, index, term, data)
     if message then
       self:fail{kind = "invariant_violated", name = invariant.name, node = machine.id,

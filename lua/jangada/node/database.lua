@@ -108,20 +108,16 @@ function M.is_bound(face)
   return face._depth > 0
 end
 
----Ends the turn's transaction by committing it, if the turn has one, and shuts the face.
----@param face table
----@return boolean wrote whether there was one
+---Ends the turn's transaction by committing it, and shuts the face.
+---@param face table of a turn that has a transaction
 ---Raises what the store raises when it cannot commit, `turn_owns_db` when it has been ended.
 function M.commit(face)
   local tx = face._tx
-  if tx then
-    if face._db:write_tx() ~= tx then
-      errors.raise("turn_owns_db", "the turn ends its transaction, the protocol does not")
-    end
-    tx:commit()
+  if face._db:write_tx() ~= tx then
+    errors.raise("turn_owns_db", "the turn ends its transaction, the protocol does not")
   end
+  tx:commit()
   face._open, face._tx = false, nil
-  return tx ~= nil
 end
 
 ---Ends the turn's transaction by rolling it back, if the turn has one, and shuts the face.

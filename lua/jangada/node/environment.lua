@@ -109,6 +109,7 @@ local AUDITED_MAX <const> = 1024
 local function add_metatables(env)
   local known, list = setmetatable({}, {__mode = "k"}), setmetatable({}, {__mode = "v"})
   local count, turn = 0, 0
+  local is_layered = false -- some metatable has a metatable, whose __index would answer for it
 
   local function check(meta)
     if rawget(meta, "__mode") ~= nil then
@@ -123,11 +124,13 @@ local function add_metatables(env)
     if type(meta) == "table" and not known[meta] then
       check(meta)
       known[meta] = true
+      if debug.getmetatable(meta) then is_layered = true end
       if count < AUDITED_MAX then
         count = count + 1
         list[count] = meta
       end
     end
+    if known[t] then is_layered = true end
     return setmetatable(t, meta, ...)
   end
 
@@ -142,7 +145,8 @@ local function add_metatables(env)
     if count == 0 then return end
     turn = turn % count + 1
     local meta = list[turn]
-    if meta and (rawget(meta, "__mode") ~= nil or rawget(meta, "__gc") ~= nil) then check(meta) end
+    -- Without calls where there need be none: this is done in every turn.
+    if meta and (is_layered or meta.__mode ~= nil or meta.__gc ~= nil) then check(meta) end
   end
 end
 

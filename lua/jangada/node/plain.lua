@@ -9,7 +9,8 @@
 local errors = require "jangada.errors"
 local store = require "jangada.store"
 
-local crc32c, walk_plain = store.crc32c, store.walk_plain
+local crc32c = store.crc32c
+local try_copy, try_digest = store.plain.copy, store.plain.digest
 
 local M = {}
 
@@ -21,6 +22,14 @@ M.depth_max = 64
 M.tables_max = 1 << 18
 
 local DEPTH_MAX <const>, TABLES_MAX <const> = M.depth_max, M.tables_max
+
+--- The copy of a message's body and its digest, as `copy` makes them; nil and nil when it is not
+--- plain data, no table, or has no string `type`. Without the words for what is wrong, and without
+--- a call in between: each message and each turn makes it.
+M.try_copy_body = store.plain.copy_body
+
+--- The digest of plain data; nil when it is none.
+M.try_digest = try_digest
 
 ---Mixes two integers into one: every bit of both reaches every bit of the result. The finalizer is
 ---that of splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA
@@ -87,7 +96,7 @@ end
 ---@return integer digest 64 bits, the same in every process
 ---Raises `not_plain` with the path to what is not, as in `body.entries[3].data`.
 function M.copy(value, name)
-  local digest, copy = walk_plain(value, true, DEPTH_MAX, TABLES_MAX)
+  local copy, digest = try_copy(value)
   if not digest then refuse(value, name) end
   return copy, digest
 end
@@ -98,18 +107,17 @@ end
 ---@return integer digest 64 bits, the same in every process
 ---Raises `not_plain`.
 function M.digest(value, name)
-  return (walk_plain(value, false, DEPTH_MAX, TABLES_MAX)) or refuse(value, name)
+  return try_digest(value) or refuse(value, name)
 end
 
 ---Copies what is known to be plain.
 ---@param value any plain data
 ---@return any copy
 function M.clone(value)
-  local _, copy = walk_plain(value, true, DEPTH_MAX, TABLES_MAX)
-  return copy
+  return (try_copy(value))
 end
 
-local EMPTY <const> = walk_plain({}, false, DEPTH_MAX, TABLES_MAX)
+local EMPTY <const> = try_digest({})
 
 ---The share of one field in the digest of its table: adding it to the table's digest gives the
 ---digest of the table with that field.

@@ -20,7 +20,7 @@ local database = require "jangada.node.database"
 local environment = require "jangada.node.environment"
 local plain = require "jangada.node.plain"
 
-local digest = plain.digest
+local digest, try_digest = plain.digest, plain.try_digest
 local enter, leave = environment.enter, environment.leave
 
 local M = {}
@@ -99,13 +99,20 @@ end
 local function perform(life, fn, argument)
   fn(argument)
   life.audit()
-  life.state_digest = digest(life.node.state, "node.state")
+  local state = life.node.state
+  life.state_digest = try_digest(state) or digest(state, "node.state")
   if life.outbox.early > 0 then
     leave()
     release_early(life)
     enter(life.strings)
   end
-  life.wrote = database.commit(life.face)
+  local face = life.face
+  if face._tx then
+    database.commit(face)
+    life.wrote = true
+  else
+    face._open, life.wrote = false, false
+  end
 end
 
 local function describe(failure)

@@ -37,18 +37,18 @@ end
 --- The next index to send, if it is the same for all peers; else nil. Then one message serves all,
 --- read, made and copied once.
 local function common_next(raft)
-  local nexts, common = raft.next, nil
-  for _, peer in ipairs(raft.peers) do
-    local next = nexts[peer]
-    if common and next ~= common then return nil end
-    common = next
+  local nexts, peers = raft.next, raft.peers
+  local common = nexts[peers[1]]
+  for i = 2, #peers do
+    if nexts[peers[i]] ~= common then return nil end
   end
   return common
 end
 
 local function is_awaited(raft)
-  for _, peer in ipairs(raft.peers) do
-    if raft.awaited[peer] ~= 0 then return true end
+  local awaited, peers = raft.awaited, raft.peers
+  for i = 1, #peers do
+    if awaited[peers[i]] ~= 0 then return true end
   end
   return false
 end
@@ -58,7 +58,8 @@ local function send_next_to_all(raft)
   local next = common_next(raft)
   if next and not is_awaited(raft) then
     local entries = entries_from(raft, next)
-    for _, peer in ipairs(raft.peers) do raft.awaited[peer] = next + #entries - 1 end
+    local awaited, peers, last = raft.awaited, raft.peers, next + #entries - 1
+    for i = 1, #peers do awaited[peers[i]] = last end
     raft.node:broadcast(append_entries(raft, next, entries))
   else
     for _, peer in ipairs(raft.peers) do
@@ -71,12 +72,13 @@ end
 ---@param raft jangada.Raft a leader
 function replication.heartbeat(raft)
   server.persist_commit(raft)
-  for _, peer in ipairs(raft.peers) do raft.probed[peer] = raft.awaited[peer] end
+  local probed, awaited, peers = raft.probed, raft.awaited, raft.peers
+  for i = 1, #peers do probed[peers[i]] = awaited[peers[i]] end
   local next = common_next(raft)
   if next then
     raft.node:broadcast(append_entries(raft, next, {}))
   else
-    for _, peer in ipairs(raft.peers) do
+    for _, peer in ipairs(peers) do
       raft.node:send(peer, append_entries(raft, raft.next[peer], {}))
     end
   end
@@ -146,16 +148,17 @@ end
 
 --- 5.3: an accepted message: the peer holds this log up to `match`.
 local function note_success(raft, peer, body)
-  local state = raft.state
+  local state, next, awaited = raft.state, raft.next, raft.awaited[peer]
   local match = raft.rules.match_on_success(raft.match[peer], body.match)
   raft.match[peer] = match
-  if raft.next[peer] <= match then raft.next[peer] = match + 1 end
-  local awaited, is_heartbeat = raft.awaited[peer], body.match == body.prev_index
+  if next[peer] <= match then next[peer] = match + 1 end
+  local is_heartbeat = body.match == body.prev_index
   if match >= awaited or is_heartbeat and raft.probed[peer] == awaited then
-    raft.awaited[peer] = 0 -- it has arrived; or it was sent before the heartbeat, and is lost
+    awaited = 0 -- it has arrived; or it was sent before the heartbeat, and is lost
+    raft.awaited[peer] = 0
   end
   if match > state.commit then commitment.advance(raft) end
-  if raft.awaited[peer] == 0 and raft.next[peer] <= state.last then send_next(raft, peer) end
+  if awaited == 0 and next[peer] <= state.last then send_next(raft, peer) end
 end
 
 --- 5.3: a refused message: the logs part before it. Answers to messages overtaken since say

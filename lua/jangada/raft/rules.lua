@@ -119,7 +119,8 @@ end
 ---@param last_verified integer the index of the last entry of the message
 ---@return integer commit
 function rules.follower_commit(commit, leader_commit, last_verified)
-  return math.max(commit, math.min(leader_commit, last_verified))
+  if leader_commit > last_verified then leader_commit = last_verified end
+  return leader_commit > commit and leader_commit or commit
 end
 
 --- 5.3: how far a follower is known to hold the leader's log. Answers may come out of order.
@@ -127,7 +128,7 @@ end
 ---@param answered integer
 ---@return integer match
 function rules.match_on_success(match, answered)
-  return math.max(match, answered)
+  return answered > match and answered or match
 end
 
 --- 5.3: where to try next when a follower has refused, from its hint: back over every term that the
