@@ -208,6 +208,10 @@ static int is_past_last(jg_bucket *b, const MDB_val *key, bool *past) {
   return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+static int raise_not_past(lua_State *L) {
+  return jg_raise(L, "not_ascending", "append: the first key is not past the bucket's last");
+}
+
 static void check_append(lua_State *L, jg_bucket *b, lua_Integer n) {
   jg_key keys[2];
   MDB_val value;
@@ -225,10 +229,10 @@ static void check_append(lua_State *L, jg_bucket *b, lua_Integer n) {
                                           luaL_typename(L, -1)));
     check_value(L, lua_gettop(L), "append", &value);
     lua_pop(L, 1);
-    if (i > 1) continue;
+    if (i > 1 || !b->prefixed) continue; /* in a tree of its own LMDB looks itself */
     int rc = is_past_last(b, &key->val, &past);
     if (rc != 0) jg_raise_rc(L, rc, "append");
-    if (!past) jg_raise(L, "not_ascending", "append: the first key is not past the bucket's last");
+    if (!past) raise_not_past(L);
   }
 }
 
@@ -254,6 +258,7 @@ static int append_all(lua_State *L, jg_bucket *b, lua_Integer n) {
     bool escapes = !is_plain(b) && jg_value_must_escape(&value);
     stored = escapes ? (MDB_val){value.mv_size + JG_ESCAPE_SIZE, NULL} : value;
     rc = mdb_cursor_put(cursor, &key.val, &stored, flags | (escapes ? MDB_RESERVE : 0));
+    if (rc == MDB_KEYEXIST && i > 1) rc = MDB_CORRUPTED; /* they ascend */
     if (rc == 0 && escapes) jg_value_escape(&value, stored.mv_data);
     lua_pop(L, 1);
   }
@@ -275,6 +280,7 @@ static int bucket_append(lua_State *L) {
   check_append(L, b, n);
   b->tx->writes++;
   int rc = n > 0 ? append_all(L, b, n) : 0;
+  if (rc == MDB_KEYEXIST) raise_not_past(L);
   if (rc != 0) jg_raise_rc(L, rc, "append");
   b->tx->counts.appended += (uint64_t)n;
   lua_pushinteger(L, n);

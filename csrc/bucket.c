@@ -2,8 +2,10 @@
 **
 ** bucket.c - the class Bucket: handles on what catalog.c finds and makes.
 **
-** User values of a Bucket: 1 its parent (Bucket or Tx), 2 its name, 3 its open buckets by name.
-** A name has one open Bucket in a transaction, so all who hold it see one state.
+** User values of a Bucket: 1 its parent (Bucket or Tx), 2 its name, 3 its open buckets: nil, the
+** first of them, or a weak table by name once there was a second (a transaction that opens one
+** bucket is too common to make a table for it). A name has one open Bucket in a transaction, so all
+** who hold it see one state.
 */
 #include "jangada.h"
 
@@ -24,7 +26,7 @@ static void look_again(lua_State *L, jg_bucket *b) {
     jg_close(&b->h); /* and with it the buckets in it */
     return;
   }
-  b->record = found.record;
+  jg_copy_record(&b->record, &found.record);
   b->has_record = found.has_record;
   b->structure = b->tx->structure;
 }
@@ -71,44 +73,72 @@ static void release(jg_handle *h) {
 
 /* Pushes the table of open buckets of the parent. */
 static void push_table(lua_State *L, int parent_idx) {
-  if (lua_getiuservalue(L, parent_idx, BUCKETS) == LUA_TTABLE) return;
-  lua_pop(L, 1);
+  int kind = lua_getiuservalue(L, parent_idx, BUCKETS);
+  if (kind == LUA_TTABLE) return;
   lua_newtable(L);
   jg_set_weak(L);
+  if (kind == LUA_TUSERDATA) {
+    lua_getiuservalue(L, -2, NAME);
+    lua_pushvalue(L, -3);
+    lua_rawset(L, -3);
+  }
+  lua_remove(L, -2);
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, parent_idx, BUCKETS);
 }
 
-/* Pushes the open Bucket of the name at index 2, if there is one. */
-static jg_bucket *push_open(lua_State *L, int parent_idx) {
+/* Pushes what is held under the name at index 2: a Bucket, or nil. */
+static void push_held(lua_State *L, int parent_idx) {
+  int kind = lua_getiuservalue(L, parent_idx, BUCKETS);
+  if (kind == LUA_TTABLE) {
+    lua_pushvalue(L, 2);
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+  } else if (kind == LUA_TUSERDATA) {
+    lua_getiuservalue(L, -1, NAME);
+    bool is_same = lua_rawequal(L, -1, 2);
+    lua_pop(L, is_same ? 1 : 2);
+    if (!is_same) lua_pushnil(L);
+  }
+}
+
+/* Holds the Bucket on top of the stack under the name at index 2. */
+static void hold(lua_State *L, int parent_idx) {
+  if (lua_getiuservalue(L, parent_idx, BUCKETS) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, parent_idx, BUCKETS);
+    return;
+  }
+  lua_pop(L, 1);
   push_table(L, parent_idx);
   lua_pushvalue(L, 2);
-  if (lua_rawget(L, -2) == LUA_TUSERDATA) {
-    jg_bucket *b = lua_touserdata(L, -1);
-    lua_remove(L, -2);
-    if (b->h.open && b->structure != b->tx->structure) look_from_top(L, b);
-    if (b->h.open) return b;
-    lua_pop(L, 1);
-    return NULL;
-  }
-  lua_pop(L, 2);
+  lua_pushvalue(L, -3);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+/* Pushes the open Bucket of the name at index 2, if there is one. */
+static jg_bucket *push_open(lua_State *L, int parent_idx) {
+  push_held(L, parent_idx);
+  jg_bucket *b = lua_touserdata(L, -1);
+  if (b != NULL && b->h.open && b->structure != b->tx->structure) look_from_top(L, b);
+  if (b != NULL && b->h.open) return b;
+  lua_pop(L, 1);
   return NULL;
 }
 
 /* Pushes a Bucket not yet open. All that may run Lua code is done here. */
 static jg_bucket *push_new(lua_State *L, int parent_idx) {
   jg_bucket *b = lua_newuserdatauv(L, sizeof *b, 3);
-  memset(b, 0, sizeof *b);
+  memset(b, 0, offsetof(jg_bucket, record)); /* the record is long, and set when it is opened */
+  b->record.flags = 0;
   luaL_setmetatable(L, JG_BUCKET);
   lua_pushvalue(L, parent_idx);
   lua_setiuservalue(L, -2, PARENT);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -2, NAME);
-  push_table(L, parent_idx);
-  lua_pushvalue(L, 2);
-  lua_pushvalue(L, -3);
-  lua_rawset(L, -3);
-  lua_pop(L, 1);
+  hold(L, parent_idx);
   return b;
 }
 
@@ -122,7 +152,7 @@ static void open_found(jg_bucket *b, jg_tx *tx, jg_bucket *up, const jg_found *f
   b->prefixed = found->prefixed;
   jg_put_u64(b->prefix, found->record.id);
   b->has_record = found->has_record;
-  b->record = found->record;
+  jg_copy_record(&b->record, &found->record);
   b->structure = tx->structure;
   jg_link(&b->h, up != NULL ? &up->h : &tx->h, release);
 }
@@ -157,9 +187,11 @@ int jg_bucket_lookup(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up) {
     lua_pushnil(L);
     return 1;
   }
+  unsigned writes = tx->writes, structure = tx->structure;
   jg_bucket *b = push_new(L, parent_idx);
   check_parent(L, tx, up);
-  rc = jg_find(tx, up, name, size, &found);
+  if (tx->writes != writes || tx->structure != structure) /* a finalizer may have changed it */
+    rc = jg_find(tx, up, name, size, &found);
   if (rc != 0) jg_raise_rc(L, rc, "bucket");
   if (found.kind != JG_IS_BUCKET) jg_raise(L, "bucket_closed", "the bucket '%s' is gone", name);
   open_found(b, tx, up, &found, name, size);
@@ -235,7 +267,7 @@ void jg_bucket_finish_move(lua_State *L, int to_idx, jg_tx *tx, jg_bucket *to,
   if (lua_isnil(L, at)) return;
   jg_bucket *b = lua_touserdata(L, at);
   b->up = to;
-  b->record = moved->record;
+  jg_copy_record(&b->record, &moved->record);
   b->has_record = true;
   jg_relink(&b->h, to != NULL ? &to->h : &tx->h);
   lua_pushvalue(L, to_idx);

@@ -151,7 +151,8 @@ static int find_foreign(jg_tx *tx, const char *name, size_t size, jg_found *foun
 
 /* `name` ends with a NUL, as a Lua string does. */
 int jg_find(jg_tx *tx, const jg_bucket *up, const char *name, size_t size, jg_found *found) {
-  *found = (jg_found){.kind = JG_IS_ABSENT};
+  memset(found, 0, offsetof(jg_found, record) + offsetof(jg_record, tree) + 1);
+  found->kind = JG_IS_ABSENT;
   if (up != NULL && (up->record.flags & JG_INTEGER_KEYS) != 0) return 0;
   jg_key key;
   MDB_val value;

@@ -231,6 +231,7 @@ jg_value_kind jg_value_read(const MDB_val *value, jg_record *record);
 bool jg_value_must_escape(const MDB_val *value);
 void jg_value_escape(const MDB_val *value, char *into); /* into: 17 bytes more */
 size_t jg_record_write(const jg_record *record, unsigned char into[JG_RECORD_SIZE_MAX]);
+void jg_copy_record(jg_record *to, const jg_record *from); /* as far as it is used */
 void jg_put_u64(unsigned char into[8], uint64_t n);
 uint64_t jg_get_u64(const unsigned char from[8]);
 
@@ -244,11 +245,11 @@ typedef struct jg_bucket {
   bool prefixed; /* its keys begin with `prefix` */
   unsigned char prefix[JG_PREFIX_SIZE];
   bool has_record; /* a tree made by another program has none */
-  jg_record record;
   unsigned structure; /* tx->structure when last looked up */
   struct jg_bucket *below; /* scratch of look_from_top */
   const char *name;        /* a Lua string, anchored in a user value */
   size_t name_size;
+  jg_record record; /* the last: it is long, and not all of it is used */
 } jg_bucket;
 
 typedef struct jg_key { /* a key as LMDB sees it */

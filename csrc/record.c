@@ -29,6 +29,10 @@ uint64_t jg_get_u64(const unsigned char from[8]) {
   return n;
 }
 
+void jg_copy_record(jg_record *to, const jg_record *from) {
+  memcpy(to, from, offsetof(jg_record, tree) + strlen(from->tree) + 1);
+}
+
 bool jg_value_must_escape(const MDB_val *value) {
   return value->mv_size >= MAGIC_SIZE && memcmp(value->mv_data, magic, MAGIC_SIZE) == 0;
 }

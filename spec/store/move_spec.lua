@@ -263,7 +263,7 @@ describe("db:batch", function()
     end
   end
 
-  it("makes one commit of all, and gives the first result of each (Bolt 87, 88: it begins at once)", function()
+  it("makes one commit of all at once, and gives the results (Bolt 87, 88)", function()
     local before = db:view(function(tx) return tx:id() end)
     assert.same({ { "1", "2", "3" } }, { db:batch{ putter "1", putter "2", putter "3" } })
     db:view(function(tx)
