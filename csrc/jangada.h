@@ -183,6 +183,7 @@ struct jg_tx {
   unsigned writes;     /* counts changes: a cursor that saw another count seeks again */
   unsigned structure;  /* counts undone savepoints: a bucket that saw another looks itself up */
   bool writable, managed, committed;
+  jg_outcome handler; /* what its only handler waits for (tx.c) */
   size_t size; /* of the file in use when it began, in bytes */
   jg_counts counts;
 };

@@ -10,7 +10,9 @@
 **   - everything that may run Lua code (a finalizer in an allocation too) comes before the
 **     checks, and the checks come before LMDB is called.
 **
-** User values of a Tx: 1 its DB, 2 its handlers {kind, fn, kind, fn, ...}, 3 its open buckets.
+** User values of a Tx: 1 its DB, 2 its handlers {kind, fn, kind, fn, ...}, or the only one (its kind
+** is tx->handler: most transactions have one, and need no table for it), 3 its open buckets (see
+** bucket.c).
 */
 #include "jangada.h"
 
@@ -39,8 +41,8 @@ void jg_check_writable(lua_State *L, const jg_tx *tx, const char *what) {
 /* ---- handlers: on_commit, on_rollback ----------------------------------------------------- */
 
 lua_Integer jg_tx_handler_count(lua_State *L, int idx) {
-  lua_getiuservalue(L, idx, HANDLERS);
-  lua_Integer n = lua_istable(L, -1) ? (lua_Integer)lua_rawlen(L, -1) : 0;
+  int kind = lua_getiuservalue(L, idx, HANDLERS);
+  lua_Integer n = kind == LUA_TTABLE ? (lua_Integer)lua_rawlen(L, -1) : kind == LUA_TNIL ? 0 : 2;
   lua_pop(L, 1);
   return n;
 }
@@ -57,6 +59,19 @@ static void warn_of_error(lua_State *L) {
   lua_pop(L, 1);
 }
 
+/* The same for a transaction with one handler, which is on top of the stack. */
+static void run_only_handler(lua_State *L, int idx, jg_outcome outcome, bool failing) {
+  jg_tx *tx = lua_touserdata(L, idx);
+  lua_pushnil(L);
+  lua_setiuservalue(L, idx, HANDLERS);
+  if (tx->handler != outcome) {
+    lua_pop(L, 1);
+  } else if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
+    if (!failing) lua_error(L);
+    warn_of_error(L);
+  }
+}
+
 /* Runs the handlers of one outcome that were registered after the first `from` slots, in order,
 ** and forgets all after them. A handler that raises does not keep the others from running; the
 ** first error is raised when all have run. When an error is on its way already (`failing`), that
@@ -64,6 +79,10 @@ static void warn_of_error(lua_State *L) {
 void jg_tx_handlers(lua_State *L, int idx, jg_outcome outcome, lua_Integer from, bool failing) {
   luaL_checkstack(L, 8, "handlers");
   lua_getiuservalue(L, idx, HANDLERS);
+  if (lua_isfunction(L, -1) && from == 0) {
+    run_only_handler(L, idx, outcome, failing);
+    return;
+  }
   if (!lua_istable(L, -1)) {
     lua_pop(L, 1);
     return;
@@ -100,9 +119,19 @@ static int add_handler(lua_State *L, jg_outcome outcome, const char *what) {
   jg_tx *tx = jg_check_tx(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   jg_check_writable(L, tx, what);
-  if (lua_getiuservalue(L, 1, HANDLERS) != LUA_TTABLE) {
-    lua_pop(L, 1);
+  int kind = lua_getiuservalue(L, 1, HANDLERS);
+  if (kind == LUA_TNIL) {
+    tx->handler = outcome;
+    lua_pushvalue(L, 2);
+    lua_setiuservalue(L, 1, HANDLERS);
+    return 0;
+  }
+  if (kind == LUA_TFUNCTION) {
     lua_createtable(L, 4, 0);
+    lua_pushinteger(L, (lua_Integer)tx->handler);
+    lua_rawseti(L, -2, 1);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, 2);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, 1, HANDLERS);
   }
