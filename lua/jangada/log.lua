@@ -127,8 +127,11 @@ local function cut(bucket, meta, now, first)
   now.last = first - 1
 end
 
+-- What is handed to bucket:append, again and again: it copies the strings.
+local values = {}
+
 local function append(bucket, meta, now, entries)
-  local values, index = {}, now.last
+  local index = now.last
   local known_runs, known_tail = now.runs, now.tail
   for i = 1, #entries do
     local entry = entries[i]
@@ -141,6 +144,7 @@ local function append(bucket, meta, now, entries)
     end
     tail.append(known_tail, term, kind, data)
   end
+  for i = #values, #entries + 1, -1 do values[i] = nil end
   bucket:append(now.last + 1, values)
   now.last = index
 end
@@ -308,14 +312,14 @@ local function read_range(tx, self, from, to, bytes_max)
 end
 
 local function recall_range(known_tail, from, to, bytes_max)
-  local held, entries, bytes, n = known_tail.entries, {}, 0, 0
+  local terms, types, held = known_tail.terms, known_tail.types, known_tail.data
+  local entries, bytes, n = {}, 0, 0
   for index = from, to do
-    local entry = held[index]
-    local data = entry.data
+    local data = held[index]
     bytes = bytes + #data
     if bytes > bytes_max and n > 0 then break end
     n = n + 1
-    entries[n] = { term = entry.term, type = entry.type, data = data }
+    entries[n] = { term = terms[index], type = types[index], data = data }
   end
   return entries
 end
@@ -359,12 +363,13 @@ end
 ---@param context any
 function Log:visit(from, to, fn, context)
   local now = self.now or known(self)
-  local held, index = now.tail.entries, from
+  local known_tail, index = now.tail, from
+  local terms, types, held = known_tail.terms, known_tail.types, known_tail.data
   if to > now.last then to = now.last end
   while index <= to do
-    local entry = held[index]
-    if entry then
-      fn(context, index, entry.term, entry.type, entry.data)
+    local data = held[index]
+    if data then
+      fn(context, index, terms[index], types[index], data)
       index = index + 1
     else
       for _, read_entry in ipairs(self:entries(index, to, PAGE_BYTES)) do

@@ -2,9 +2,14 @@ local tail = require "jangada.log.tail"
 
 local function held(self)
   local count, bytes = 0, 0
-  for index, entry in pairs(self.entries) do
+  for index, data in pairs(self.data) do
     assert.is_true(index >= self.first and index <= self.last)
-    count, bytes = count + 1, bytes + #entry.data
+    assert.equal("integer", math.type(self.terms[index]))
+    assert.equal("integer", math.type(self.types[index]))
+    count, bytes = count + 1, bytes + #data
+  end
+  for _, array in ipairs{ self.terms, self.types } do
+    for index in pairs(array) do assert.is_string(self.data[index]) end
   end
   assert.equal(self.last - self.first + 1, count)
   assert.equal(bytes, self.bytes)
@@ -17,7 +22,7 @@ describe("the tail of a log", function()
     assert.equal(0, held(self))
     tail.append(self, 3, 1, "x")
     assert.equal(1, held(self))
-    assert.same({ term = 3, type = 1, data = "x" }, self.entries[42])
+    assert.same({ 3, 1, "x" }, { self.terms[42], self.types[42], self.data[42] })
   end)
 
   it("keeps no more entries than COUNT_MAX", function()
@@ -45,6 +50,6 @@ describe("the tail of a log", function()
     assert.equal(0, held(self))
     tail.append(self, 2, 0, "d")
     assert.equal(1, held(self))
-    assert.equal("d", self.entries[4].data)
+    assert.equal("d", self.data[4])
   end)
 end)

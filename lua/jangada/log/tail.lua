@@ -2,10 +2,12 @@
 --
 -- A leader sends what it has just written and a server applies what it has just stored, so nearly
 -- every read is of the tail. Keeping it saves the transaction, the copy out of the file and the
--- checksum. Its tables are its own: neither the writer nor a reader holds one of them.
+-- checksum. It stands in three arrays, so an entry costs no table.
 
 ---@class jangada.log.Tail
----@field entries table<integer, jangada.log.Entry> by index, without a gap
+---@field terms table<integer, integer> by index, without a gap
+---@field types table<integer, integer>
+---@field data table<integer, string>
 ---@field first integer the smallest index held; first > last when nothing is
 ---@field last integer the last index of the log
 ---@field bytes integer the data held
@@ -15,10 +17,12 @@ local tail = {}
 tail.COUNT_MAX = 1024
 tail.BYTES_MAX = 1 << 20
 
+local COUNT_MAX <const>, BYTES_MAX <const> = tail.COUNT_MAX, tail.BYTES_MAX
+
 ---@param last integer the last index of the log, whose entries are not known
 ---@return jangada.log.Tail
 function tail.new(last)
-  return { entries = {}, first = last + 1, last = last, bytes = 0 }
+  return { terms = {}, types = {}, data = {}, first = last + 1, last = last, bytes = 0 }
 end
 
 --- Adds the entry that follows the last one.
@@ -27,12 +31,12 @@ end
 ---@param type integer
 ---@param data string
 function tail.append(self, term, type, data)
-  local entries, first, last = self.entries, self.first, self.last + 1
+  local first, last = self.first, self.last + 1
   local bytes = self.bytes + #data
-  entries[last] = { term = term, type = type, data = data }
-  while first < last and (last - first >= tail.COUNT_MAX or bytes > tail.BYTES_MAX) do
-    bytes = bytes - #entries[first].data
-    entries[first] = nil
+  self.terms[last], self.types[last], self.data[last] = term, type, data
+  while first < last and (last - first >= COUNT_MAX or bytes > BYTES_MAX) do
+    bytes = bytes - #self.data[first]
+    self.terms[first], self.types[first], self.data[first] = nil, nil, nil
     first = first + 1
   end
   self.first, self.last, self.bytes = first, last, bytes
@@ -42,10 +46,9 @@ end
 ---@param self jangada.log.Tail
 ---@param from integer
 function tail.truncate(self, from)
-  local entries = self.entries
   for index = self.last, math.max(from, self.first), -1 do
-    self.bytes = self.bytes - #entries[index].data
-    entries[index] = nil
+    self.bytes = self.bytes - #self.data[index]
+    self.terms[index], self.types[index], self.data[index] = nil, nil, nil
   end
   self.last = from - 1
   if self.first > from then self.first = from end
