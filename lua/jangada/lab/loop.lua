@@ -119,11 +119,8 @@ local function drop(self, message, why)
   end
 end
 
--- A message arrives where it starts no turn: it is dropped, held, or a client's. False when a node
--- is to have it.
-local function arrive_elsewhere(self, endpoint, message, key)
-  local is_cut = self.network.groups and self.network:is_cut(message.src, message.dest)
-  if endpoint.up and not endpoint.paused and not is_cut then return false end
+-- A message arrives where it starts no turn: it is dropped, held, or a client's.
+local function arrive_elsewhere(self, endpoint, message, key, is_cut)
   local trace = self.trace
   trace.value = mix(trace.value ~ key, endpoint.index)
   if is_cut then
@@ -139,13 +136,16 @@ local function arrive_elsewhere(self, endpoint, message, key)
   else
     machines.hold(endpoint, message, self.time_us)
   end
-  return true
 end
 
 -- A message arrives. Its key is of this event alone and goes into the trace with the turn.
 local function arrive(self, message, key)
   local endpoint, trace = self.endpoints[message.dest], self.trace
-  if arrive_elsewhere(self, endpoint, message, key) then return end
+  local network = self.network
+  local is_cut = network.groups and network:is_cut(message.src, message.dest)
+  if is_cut or not endpoint.up or endpoint.paused then
+    return arrive_elsewhere(self, endpoint, message, key, is_cut)
+  end
   self.delivered = self.delivered + 1
   if trace.observe then
     trace:row{kind = "deliver", src = message.src, dest = message.dest,

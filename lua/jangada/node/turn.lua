@@ -81,18 +81,21 @@ end
 
 local function release(life)
   local outbox, host, owner = life.outbox, life.host, life.owner
-  if outbox.outputs > 0 then
-    for i = 1, outbox.outputs do
-      host[outbox.names[i]](host, owner, outbox.a[i], outbox.b[i], outbox.c[i])
-    end
+  local outputs, sends = outbox.outputs, outbox.sends
+  if outputs > 0 then
+    local names, a, b, c = outbox.names, outbox.a, outbox.b, outbox.c
     outbox.outputs = 0
+    for i = 1, outputs do host[names[i]](host, owner, a[i], b[i], c[i]) end
   end
-  local dests, bodies, digests = outbox.dests, outbox.bodies, outbox.digests
-  for i = 1, outbox.sends do
-    host:transmit(owner, dests[i], bodies[i], digests[i])
-    bodies[i] = nil
+  if sends > 0 then
+    local transmit = host.transmit
+    local dests, bodies, digests = outbox.dests, outbox.bodies, outbox.digests
+    outbox.sends = 0
+    for i = 1, sends do
+      transmit(host, owner, dests[i], bodies[i], digests[i])
+      bodies[i] = nil
+    end
   end
-  outbox.sends = 0
 end
 
 -- The part that can fail: with the string methods of the environment, under xpcall.
