@@ -103,7 +103,7 @@ do -- 10,000 nested buckets in the file
   local function open(path)
     return function()
       for _ = 1, 200 do
-        local db <close> = assert(store.open(path, { durability = "none" }))
+        local _db <close> = assert(store.open(path, { durability = "none" }))
       end
     end
   end

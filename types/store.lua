@@ -29,7 +29,6 @@ store.finding_codes = nil
 ---@field shared? boolean several processes may write, in turns; default: one owns it
 ---@field trees_max? integer trees (mostly top-level buckets) it may have; default 128
 ---@field readers_max? integer read transactions open at once, in all processes; default 1024
----@field verify? boolean check the whole file first, as store.check does; default false
 ---@field verify? boolean walk the whole file first; a damaged one is `corrupted`
 ---@field allow_remote? boolean also on NFS, CIFS, 9p, FUSE: locks may not hold there
 

@@ -4,6 +4,7 @@
 -- `run(args)`, which returns the exit code.
 
 local errors = require "jangada.errors"
+local output = require "jangada.cli.output"
 local store = require "jangada.store"
 
 local cli = {}
@@ -13,6 +14,7 @@ cli.OK = 0       -- done, and all is well
 cli.VIOLATION = 1 -- done, and something is not as it should be
 cli.USAGE = 2    -- the arguments or the input cannot be used; nothing was done
 cli.FAILURE = 3  -- it could not be done
+cli.INTERRUPTED = 130 -- by Ctrl-C, as a shell says it
 
 local subcommands = { "db", "demo", "lab" }
 
@@ -46,6 +48,44 @@ local function make_parser(argparse)
   return parser, modules
 end
 
+-- Ctrl-C ends a Lua program with this error, wherever it is: in a protocol's handler, too.
+local function is_interruption(failure)
+  local text = errors.is(failure) and failure.message or failure
+  return type(text) == "string" and text:find("interrupted!", 1, true) ~= nil
+end
+
+--- What a failure is passed on as: with a traceback, if it is a fault of ours.
+function cli.keep(failure)
+  if errors.is(failure) or failure == output.CLOSED or is_interruption(failure)
+    or tostring(failure):find("\nstack traceback:", 1, true) then
+    return failure
+  end
+  return debug.traceback(tostring(failure), 2) -- a fault of ours: say where
+end
+
+-- What the command line says of itself, and the exit code, when a subcommand has failed.
+local function explain(args, failure)
+  if failure == output.CLOSED then return cli.OK end -- who reads has seen enough
+  local name = table.concat({ "jangada", args.command, args.verb or args.lab_command }, " ")
+  if is_interruption(failure) then
+    io.stderr:write(("\n%s: interrupted\n"):format(name))
+    return cli.INTERRUPTED
+  end
+  io.stderr:write(("%s: %s\n"):format(name, errors.is(failure) and failure.message or failure))
+  return errors.is(failure, "input_invalid") and cli.USAGE or cli.FAILURE
+end
+
+-- The arguments, or nil and what is wrong with them, told by the subcommand that it concerns.
+local function parse(parser, arguments)
+  function parser.error(concerned, message)
+    error({ text = ("jangada: %s\n%s\n"):format(message, concerned:get_usage()) }, 0)
+  end
+  local ok, args = pcall(parser.parse, parser, arguments)
+  if ok then return args end
+  if type(args) ~= "table" or not args.text then error(args, 0) end
+  return nil, args.text
+end
+
 --- Runs the command line.
 ---@param arguments string[] without the program's name
 ---@return integer exit code, see above
@@ -53,19 +93,17 @@ function cli.main(arguments)
   local argparse = need("argparse", "lua-argparse", "argparse")
   if not argparse then return cli.FAILURE end
   local parser, modules = make_parser(argparse)
-  local understood, args = parser:pparse(arguments)
-  if not understood then
-    io.stderr:write(("jangada: %s\n%s\n"):format(args, parser:get_usage()))
+  local args, message = parse(parser, arguments)
+  if not args then
+    io.stderr:write(message)
     return cli.USAGE
   end
-  local ok, result = xpcall(modules[args.command].run, function(failure)
-    if errors.is(failure) then return failure end
-    return debug.traceback(tostring(failure), 2) -- a fault of ours: say where
-  end, args, cli)
-  if ok then return result end
-  local message = errors.is(result) and result.message or result
-  io.stderr:write(("jangada %s: %s\n"):format(args.command, message))
-  return errors.is(result, "input_invalid") and cli.USAGE or cli.FAILURE
+  local ok, result = xpcall(function()
+    local code = modules[args.command].run(args, cli)
+    output.check(io.stdout:flush())
+    return code
+  end, cli.keep)
+  return ok and result or explain(args, result)
 end
 
 return cli

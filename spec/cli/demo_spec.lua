@@ -87,6 +87,42 @@ describe("jangada demo", function()
     end
   end)
 
+  it("reads standard input as -, and LMDB's header when no file is named", function()
+    local directory = process.directory()
+    local code, output = process.jangada("demo --durability none --directory " .. directory .. " -",
+      "a\nb\n")
+    assert_agreement(code, output, 2, 4)
+    code, output = process.jangada("demo --durability none --directory " .. directory)
+    assert.equal(0, code, output)
+    assert.truthy(output:find("lmdb.h", 1, true))
+  end)
+
+  it("removes no file that is not a store of an earlier run", function()
+    local directory = process.directory()
+    os.execute("mkdir " .. directory .. "/seed-1")
+    process.write(directory .. "/seed-1/n2.db", "my own text, longer than a page header")
+    local code, output = process.jangada("demo --directory " .. directory .. " -", "a\n")
+    assert.equal(3, code)
+    assert.truthy(output:find("n2.db is there, and no store of an earlier run", 1, true), output)
+    local file <close> = assert(io.open(directory .. "/seed-1/n2.db"))
+    assert.equal("my own text, longer than a page header", file:read("a"))
+  end)
+
+  it("tells when its output cannot be written, and when it is interrupted", function()
+    local full <close> = assert(io.popen(
+      "(echo a | lua5.4 bin/jangada demo --durability none - > /dev/full) 2>&1; echo exit $?"))
+    local output = full:read("a")
+    assert.truthy(output:find("No space left on device\nexit 3", 1, true), output)
+    local lines = ("a line\n"):rep(100000)
+    local directory = process.directory()
+    process.write(directory .. "/input", lines)
+    local pipe <close> = assert(io.popen(("timeout -s INT 1 lua5.4 bin/jangada demo --directory %s "
+      .. "%s/input 2>&1; echo exit $?"):format(directory, directory)))
+    output = pipe:read("a")
+    assert.truthy(output:find("jangada demo: interrupted\n", 1, true), output)
+    assert.falsy(output:find("traceback", 1, true))
+  end)
+
   it("names the option that it does not understand", function()
     local code, output = process.jangada("demo --seed seven")
     assert.equal(2, code)

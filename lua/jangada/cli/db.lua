@@ -4,7 +4,6 @@
 -- run(args, cli)}. What they share is in db/session.lua.
 
 local errors = require "jangada.errors"
-local outputs = require "jangada.cli.db.output"
 
 local command = {}
 
@@ -18,8 +17,6 @@ local OF_USE <const> = {
   bucket_name_required = true, key_required = true, key_too_large = true,
   key_out_of_range = true, value_too_large = true, already_open = true, bucket_exists = true,
 }
-
-local INTERRUPTED <const> = 130 -- as a shell says of what Ctrl-C ended
 
 local verbs = {}
 
@@ -39,15 +36,6 @@ function command.define(parser)
   end
 end
 
-local function is_interruption(failure)
-  return type(failure) == "string" and failure:find("interrupted!$") ~= nil
-end
-
-local function keep(failure)
-  if type(failure) ~= "string" or is_interruption(failure) then return failure end
-  return debug.traceback(failure, 2) -- a fault of ours: say where
-end
-
 -- Every message names the file, whoever raised it.
 local function message_of(args, failure)
   local message = failure.message
@@ -62,13 +50,8 @@ end
 ---@param cli table the exit codes
 ---@return integer exit code
 function command.run(args, cli)
-  local ok, result = xpcall(verbs[args.verb].run, keep, args, cli)
+  local ok, result = xpcall(verbs[args.verb].run, cli.keep, args, cli)
   if ok then return result end
-  if result == outputs.CLOSED then return cli.OK end -- who reads has seen enough
-  if is_interruption(result) then
-    io.stderr:write(("jangada db %s: interrupted\n"):format(args.verb))
-    return INTERRUPTED
-  end
   if not errors.is(result) then error(result, 0) end
   io.stderr:write(("jangada db %s: %s\n"):format(args.verb, message_of(args, result)))
   return OF_USE[result.code] and cli.USAGE or cli.FAILURE

@@ -26,7 +26,8 @@ function demo.define(parser)
     .. "node with its own LMDB file; crashes and restarts the leader and partitions the network "
     .. "meanwhile; then reads each node's log back from disk and compares it with the file. "
     .. "Exit code 0: all agree. 1: they do not. 2: the input cannot be used.")
-  parser:argument("input", "A file; each line is one command."):args("?"):default(DEFAULT_INPUT)
+  parser:argument("input", "A file, - for standard input; each line is one command (default: "
+    .. DEFAULT_INPUT .. ")."):args("?")
   parser:option("--seed", "Another seed is another run; the same one is the same run."):default("1")
     :convert(arguments.integer("--seed"))
   parser:option("--directory", "Where the nodes' files go (default: a new one in TMPDIR or /tmp).")
@@ -36,6 +37,15 @@ end
 
 local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+-- What an earlier run left may be removed; what else bears the name may not.
+local function check_ours(path)
+  local file <close> = io.open(path, "rb")
+  local head = file and file:read(20)
+  if file and (head == nil or head:sub(17) ~= "\xDE\xC0\xEF\xBE") then -- LMDB's mark
+    errors.raise("directory_invalid", "%s is there, and no store of an earlier run", path)
+  end
 end
 
 -- An empty directory for this run; the files of an earlier run of the seed go.
@@ -51,6 +61,7 @@ local function prepare(args)
   end
   for i = 1, NODES do
     local path = ("%s/n%d.db"):format(directory, i)
+    check_ours(path)
     os.remove(path)
     os.remove(path .. "-lock")
   end
@@ -222,14 +233,16 @@ end
 ---@param cli table the exit codes
 ---@return integer exit code
 function demo.run(args, cli)
-  if args.input == "" then errors.raise("input_invalid", "no input file is named") end
-  local lines, size = input.lines(args.input)
+  local name = args.input or DEFAULT_INPUT
+  if name == "" then errors.raise("input_invalid", "no input file is named") end
+  local lines, size = input.lines(name)
   local directory = prepare(args)
   local screen = screens.new()
-  screen:print("%s: %s lines, %s bytes", args.input, thousands(#lines), thousands(size))
+  screen:print("%s: %s lines, %s bytes", name == "-" and "standard input" or name,
+    thousands(#lines), thousands(size))
   screen:print("%d nodes, durability %s, seed %d", NODES, args.durability, args.seed)
   local stream = lab.stream{ commands = lines, batch_max = 16 }
-  local started = os.clock()
+  local started = screens.wall_clock()
   local world <close> = lab.new{
     seed = args.seed, nodes = NODES, protocol = "jangada.raft.protocol",
     options = { machine = "list" }, network = { delay_ms = { 1, 10 }, loss = 0.01 },
@@ -237,7 +250,7 @@ function demo.run(args, cli)
     observe = observer(screen),
   }
   run(world, screen, stream, #lines)
-  local seconds = os.clock() - started
+  local seconds = screens.wall_clock() - started
   summarize(screen, world, seconds)
   world:close() -- the comparison reads what is on the disks, nothing else
   local agree = compare(screen, directory, lines, size)

@@ -11,6 +11,7 @@ input.SIZE_MAX = 64 << 20
 local BLOCK_SIZE <const> = 1 << 16
 
 local function read_all(file, path)
+  local _guard <close> = file
   local blocks, size = {}, 0
   while true do
     local block, message = file:read(BLOCK_SIZE)
@@ -27,15 +28,20 @@ local function read_all(file, path)
   end
 end
 
+local function open(path)
+  if path == "-" then return io.stdin end
+  local file, message = io.open(path, "rb")
+  if not file then errors.raise("input_invalid", "%s", message) end
+  return file
+end
+
 --- The lines of a file. A last line without a newline is a line; bytes are bytes, NUL too.
----@param path string
+---@param path string `-` is standard input
 ---@return string[] lines at least one
 ---@return integer size in bytes
 ---Raises `input_invalid`: it cannot be read, is empty, or larger than `SIZE_MAX`.
 function input.lines(path)
-  local file <close>, message = io.open(path, "rb")
-  if not file then errors.raise("input_invalid", "%s", message) end
-  local text = read_all(file, path)
+  local text = read_all(open(path), path)
   if text == "" then
     errors.raise("input_invalid", "%s: the file is empty: there is no line to replicate", path)
   end

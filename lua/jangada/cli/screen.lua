@@ -1,5 +1,7 @@
 --- What is printed: lines as things happen, a progress line under them, tables.
 
+local output = require "jangada.cli.output"
+
 local screen = {}
 
 -- A progress line that wraps cannot be drawn over: it stays within the narrowest usual terminal.
@@ -27,7 +29,7 @@ local function write(self, ...)
 end
 
 local function flush(self)
-  if self.stream then self.stream:flush() else io.flush() end
+  if self.stream then self.stream:flush() else output.check(io.stdout:flush()) end
 end
 
 local function erase(self)
@@ -105,6 +107,13 @@ function Screen:table(header, rows, right)
       self:print("  %s", table.concat(rule, "  "))
     end
   end
+end
+
+--- The time of day: for what waits for a disk, os.clock tells half.
+---@return number seconds
+function screen.wall_clock()
+  local pipe <close> = assert(io.popen("date +%s.%N"))
+  return tonumber(pipe:read("l"))
 end
 
 --- 12345678 -> "12,345,678".

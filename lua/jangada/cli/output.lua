@@ -25,7 +25,12 @@ function output.new()
   return setmetatable({ parts = {}, size = 0 }, Output)
 end
 
-local function check(done, message, number)
+--- Raises what a write to standard output or a flush of it failed with.
+---@param done any the results of the write
+---@param message? string
+---@param number? integer
+---Raises `io_error`, or `output.CLOSED`.
+function output.check(done, message, number)
   if done then return end
   if number == EPIPE then error(output.CLOSED, 0) end
   errors.raise("io_error", "standard output: %s", message)
@@ -49,8 +54,8 @@ function Output.flush() end
 function Output:finish()
   local text = table.concat(self.parts)
   self.parts, self.size = {}, 0
-  check(io.stdout:write(text))
-  check(io.stdout:flush())
+  output.check(io.stdout:write(text))
+  output.check(io.stdout:flush())
 end
 
 return output
