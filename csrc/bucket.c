@@ -48,7 +48,7 @@ void jg_bucket_check(lua_State *L, jg_bucket *b) {
 }
 
 jg_bucket *jg_check_bucket(lua_State *L, int idx) {
-  jg_bucket *b = luaL_checkudata(L, idx, JG_BUCKET);
+  jg_bucket *b = jg_check_handle(L, idx, JG_BUCKET);
   if (b->tx == NULL) jg_raise(L, "bucket_closed", "the bucket is gone");
   jg_bucket_check(L, b);
   return b;
@@ -133,7 +133,7 @@ static jg_bucket *push_new(lua_State *L, int parent_idx) {
   jg_bucket *b = lua_newuserdatauv(L, sizeof *b, 3);
   memset(b, 0, offsetof(jg_bucket, record)); /* the record is long, and set when it is opened */
   b->record.flags = 0;
-  luaL_setmetatable(L, JG_BUCKET);
+  jg_set_class(L, JG_BUCKET);
   lua_pushvalue(L, parent_idx);
   lua_setiuservalue(L, -2, PARENT);
   lua_pushvalue(L, 2);
@@ -308,7 +308,7 @@ int jg_bucket_delete(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up) {
 static int next_bucket(lua_State *L) {
   jg_tx *tx;
   jg_bucket *up = NULL;
-  if ((tx = luaL_testudata(L, lua_upvalueindex(1), JG_TX)) != NULL) {
+  if ((tx = jg_test_handle(L, lua_upvalueindex(1), JG_TX)) != NULL) {
     jg_check_usable(L, tx);
   } else {
     up = jg_check_bucket(L, lua_upvalueindex(1));
@@ -378,35 +378,35 @@ static int bucket_buckets(lua_State *L) {
 }
 
 static int bucket_name(lua_State *L) {
-  luaL_checkudata(L, 1, JG_BUCKET);
+  jg_check_handle(L, 1, JG_BUCKET);
   lua_getiuservalue(L, 1, NAME);
   return 1;
 }
 
 static int bucket_tx(lua_State *L) {
-  luaL_checkudata(L, 1, JG_BUCKET);
+  jg_check_handle(L, 1, JG_BUCKET);
   lua_pushvalue(L, 1);
   do {
     lua_getiuservalue(L, -1, PARENT);
     lua_remove(L, -2);
-  } while (luaL_testudata(L, -1, JG_TX) == NULL);
+  } while (jg_test_handle(L, -1, JG_TX) == NULL);
   return 1;
 }
 
 static int bucket_is_writable(lua_State *L) {
-  jg_bucket *b = luaL_checkudata(L, 1, JG_BUCKET);
+  jg_bucket *b = jg_check_handle(L, 1, JG_BUCKET);
   lua_pushboolean(L, b->tx != NULL && b->tx->writable);
   return 1;
 }
 
 static int bucket_release(lua_State *L) {
-  jg_bucket *b = luaL_checkudata(L, 1, JG_BUCKET);
+  jg_bucket *b = jg_check_handle(L, 1, JG_BUCKET);
   jg_close(&b->h);
   return 0;
 }
 
 static int bucket_tostring(lua_State *L) {
-  jg_bucket *b = luaL_checkudata(L, 1, JG_BUCKET);
+  jg_bucket *b = jg_check_handle(L, 1, JG_BUCKET);
   lua_getiuservalue(L, 1, NAME);
   lua_pushfstring(L, "jangada.Bucket: %p (%s)", (void *)b,
                   b->h.open ? lua_tostring(L, -1) : "closed");

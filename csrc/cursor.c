@@ -40,7 +40,7 @@ void jg_cursor_release(jg_handle *h) {
 jg_cursor *jg_cursor_new(lua_State *L, int bucket_idx) {
   jg_cursor *c = lua_newuserdatauv(L, sizeof *c, 1);
   memset(c, 0, offsetof(jg_cursor, key)); /* the keys are set before they are read */
-  luaL_setmetatable(L, JG_CURSOR);
+  jg_set_class(L, JG_CURSOR);
   lua_pushvalue(L, bucket_idx);
   lua_setiuservalue(L, -2, BUCKET);
   jg_bucket *b = jg_check_bucket(L, bucket_idx); /* again: the allocation may have run finalizers */
@@ -52,7 +52,7 @@ jg_cursor *jg_cursor_new(lua_State *L, int bucket_idx) {
 }
 
 static jg_cursor *check_cursor(lua_State *L, int idx) {
-  jg_cursor *c = luaL_checkudata(L, idx, JG_CURSOR);
+  jg_cursor *c = jg_check_handle(L, idx, JG_CURSOR);
   if (c->bucket == NULL) jg_raise(L, "cursor_closed", "the cursor is closed");
   jg_bucket_check(L, c->bucket);
   if (!c->h.open) jg_raise(L, "cursor_closed", "the cursor is closed");
@@ -229,19 +229,19 @@ static int cursor_delete(lua_State *L) {
 }
 
 static int cursor_bucket(lua_State *L) {
-  luaL_checkudata(L, 1, JG_CURSOR);
+  jg_check_handle(L, 1, JG_CURSOR);
   lua_getiuservalue(L, 1, BUCKET);
   return 1;
 }
 
 static int cursor_release(lua_State *L) {
-  jg_cursor *c = luaL_checkudata(L, 1, JG_CURSOR);
+  jg_cursor *c = jg_check_handle(L, 1, JG_CURSOR);
   jg_close(&c->h);
   return 0;
 }
 
 static int cursor_tostring(lua_State *L) {
-  jg_cursor *c = luaL_checkudata(L, 1, JG_CURSOR);
+  jg_cursor *c = jg_check_handle(L, 1, JG_CURSOR);
   lua_pushfstring(L, "jangada.Cursor: %p (%s)", (void *)c, c->h.open ? c->bucket->name : "closed");
   return 1;
 }

@@ -25,7 +25,7 @@ void jg_check_process(lua_State *L, const jg_db *db) {
 }
 
 jg_db *jg_check_db(lua_State *L, int idx) {
-  jg_db *db = luaL_checkudata(L, idx, JG_DB);
+  jg_db *db = jg_check_handle(L, idx, JG_DB);
   if (!db->h.open) jg_raise(L, "db_closed", "the DB is closed");
   jg_check_process(L, db);
   return db;
@@ -65,7 +65,7 @@ int jg_store_open(lua_State *L) {
   jg_db *db = lua_newuserdatauv(L, sizeof *db, 1);
   memset(db, 0, sizeof *db);
   db->lock_fd = -1;
-  luaL_setmetatable(L, JG_DB);
+  jg_set_class(L, JG_DB);
   lua_createtable(L, 1, 0);
   jg_set_weak(L);
   lua_setiuservalue(L, -2, WRITER);
@@ -198,7 +198,7 @@ static void close_all(lua_State *L, jg_db *db) {
 
 static int db_close(lua_State *L) {
   static const char *const known[] = {"force", NULL};
-  jg_db *db = luaL_checkudata(L, 1, JG_DB);
+  jg_db *db = jg_check_handle(L, 1, JG_DB);
   jg_options_known(L, 2, known);
   bool force = jg_option_boolean(L, 2, "force", false);
   if (!db->h.open) return 0; /* Bolt: closing twice is no error */
@@ -211,7 +211,7 @@ static int db_close(lua_State *L) {
 
 /* __gc and __close */
 static int db_release(lua_State *L) {
-  jg_db *db = luaL_checkudata(L, 1, JG_DB);
+  jg_db *db = jg_check_handle(L, 1, JG_DB);
   if (db->h.open) close_all(L, db);
   return 0;
 }
@@ -219,7 +219,7 @@ static int db_release(lua_State *L) {
 /* ---- what it tells ------------------------------------------------------------------------------ */
 
 static int db_path(lua_State *L) {
-  jg_db *db = luaL_checkudata(L, 1, JG_DB);
+  jg_db *db = jg_check_handle(L, 1, JG_DB);
   lua_pushstring(L, db->h.open ? db->path : "");
   return 1;
 }
@@ -230,13 +230,13 @@ static int db_is_read_only(lua_State *L) {
 }
 
 static int db_key_size_max(lua_State *L) {
-  luaL_checkudata(L, 1, JG_DB);
+  jg_check_handle(L, 1, JG_DB);
   lua_pushinteger(L, JG_KEY_SIZE_MAX);
   return 1;
 }
 
 static int db_tostring(lua_State *L) {
-  jg_db *db = luaL_checkudata(L, 1, JG_DB);
+  jg_db *db = jg_check_handle(L, 1, JG_DB);
   lua_pushfstring(L, "jangada.DB: %p (%s)", (void *)db, db->h.open ? db->path : "closed");
   return 1;
 }

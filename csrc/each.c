@@ -31,7 +31,7 @@ static int move_first(jg_cursor *c, MDB_val *key, MDB_val *value) {
 }
 
 static int each_next(lua_State *L) {
-  jg_cursor *c = luaL_checkudata(L, 1, JG_CURSOR);
+  jg_cursor *c = jg_check_handle(L, 1, JG_CURSOR);
   MDB_val key, value;
   if (c->bucket == NULL || !c->h.open)
     jg_raise(L, "cursor_closed", "the iteration has ended, or its transaction has");

@@ -33,10 +33,13 @@
 #define JG_PREFIX_SIZE 8
 #define JG_LMDB_KEY_SIZE_MAX (JG_PREFIX_SIZE + JG_KEY_SIZE_MAX)
 
-#define JG_DB "jangada.DB" /* metatable names */
-#define JG_TX "jangada.Tx"
-#define JG_BUCKET "jangada.Bucket"
-#define JG_CURSOR "jangada.Cursor"
+/* Names of classes. Their addresses are keys of the registry too: finding a metatable by a name's
+** characters takes longer than much of what is done with the handle. */
+extern const char jg_class_db[], jg_class_tx[], jg_class_bucket[], jg_class_cursor[];
+#define JG_DB jg_class_db
+#define JG_TX jg_class_tx
+#define JG_BUCKET jg_class_bucket
+#define JG_CURSOR jg_class_cursor
 #define JG_ERROR "jangada.Error"
 
 /* ---- handle.c: who hangs on whom ------------------------------------------------------ */
@@ -73,6 +76,9 @@ void jg_open_errors(lua_State *L);
 
 void jg_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
               const luaL_Reg *methods);
+void *jg_test_handle(lua_State *L, int idx, const char *name); /* NULL: of another class */
+void *jg_check_handle(lua_State *L, int idx, const char *name);
+void jg_set_class(lua_State *L, const char *name); /* of what is on top of the stack */
 void jg_set_weak(lua_State *L);
 
 /* ---- options.c: option tables ----------------------------------------------------------- */

@@ -51,13 +51,13 @@ static int bucket_next_sequence(lua_State *L) {
 
 /* The destination at index 3: a bucket, or a Tx for the top level (*up is NULL then). */
 static jg_tx *check_destination(lua_State *L, jg_bucket **up) {
-  jg_tx *tx = luaL_testudata(L, 3, JG_TX);
+  jg_tx *tx = jg_test_handle(L, 3, JG_TX);
   *up = NULL;
   if (tx != NULL) {
     jg_check_usable(L, tx);
     return tx;
   }
-  if (luaL_testudata(L, 3, JG_BUCKET) == NULL) luaL_typeerror(L, 3, "Bucket or Tx");
+  if (jg_test_handle(L, 3, JG_BUCKET) == NULL) luaL_typeerror(L, 3, "Bucket or Tx");
   *up = jg_check_bucket(L, 3);
   return (*up)->tx;
 }

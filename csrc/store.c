@@ -6,6 +6,9 @@
 
 #define STORE_VERSION "0.1.0"
 
+const char jg_class_db[] = "jangada.DB", jg_class_tx[] = "jangada.Tx",
+           jg_class_bucket[] = "jangada.Bucket", jg_class_cursor[] = "jangada.Cursor";
+
 /* Fills the metatable of a class once; the module may be loaded again into the same state. */
 void jg_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
               const luaL_Reg *methods) {
@@ -15,7 +18,27 @@ void jg_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
     luaL_setfuncs(L, methods, 0);
     lua_setfield(L, -2, "__index");
   }
-  lua_pop(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, name); /* a second copy of the module has names of its own */
+}
+
+void *jg_test_handle(lua_State *L, int idx, const char *name) {
+  void *handle = lua_touserdata(L, idx);
+  if (handle == NULL || !lua_getmetatable(L, idx)) return NULL;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, name);
+  bool is_of_class = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return is_of_class ? handle : NULL;
+}
+
+void *jg_check_handle(lua_State *L, int idx, const char *name) {
+  void *handle = jg_test_handle(L, idx, name);
+  if (handle == NULL) luaL_typeerror(L, idx, name);
+  return handle;
+}
+
+void jg_set_class(lua_State *L, const char *name) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, name);
+  lua_setmetatable(L, -2);
 }
 
 /* Makes the table on top of the stack hold its values weakly. */

@@ -29,7 +29,7 @@ void jg_check_usable(lua_State *L, const jg_tx *tx) {
 }
 
 jg_tx *jg_check_tx(lua_State *L, int idx) {
-  jg_tx *tx = luaL_checkudata(L, idx, JG_TX);
+  jg_tx *tx = jg_check_handle(L, idx, JG_TX);
   jg_check_usable(L, tx);
   return tx;
 }
@@ -224,7 +224,7 @@ static int raise_begin(lua_State *L, const jg_db *db, int rc) {
 jg_tx *jg_tx_begin(lua_State *L, int db_idx, bool writable, bool managed) {
   jg_tx *tx = lua_newuserdatauv(L, sizeof *tx, USER_VALUES);
   memset(tx, 0, sizeof *tx);
-  luaL_setmetatable(L, JG_TX);
+  jg_set_class(L, JG_TX);
   lua_pushvalue(L, db_idx);
   lua_setiuservalue(L, -2, OWNER);
   jg_db *db = jg_check_db(L, db_idx);
@@ -309,7 +309,7 @@ static int tx_rollback(lua_State *L) {
 
 /* __gc and __close: what was not committed never was. */
 static int tx_release(lua_State *L) {
-  luaL_checkudata(L, 1, JG_TX);
+  jg_check_handle(L, 1, JG_TX);
   jg_tx_rollback(L, 1, false);
   return 0;
 }
@@ -317,39 +317,39 @@ static int tx_release(lua_State *L) {
 /* ---- what it tells -------------------------------------------------------------------------- */
 
 static int tx_id(lua_State *L) {
-  jg_tx *tx = luaL_checkudata(L, 1, JG_TX);
+  jg_tx *tx = jg_check_handle(L, 1, JG_TX);
   lua_pushinteger(L, tx->h.open ? (lua_Integer)tx->id : -1);
   return 1;
 }
 
 static int tx_is_writable(lua_State *L) {
-  jg_tx *tx = luaL_checkudata(L, 1, JG_TX);
+  jg_tx *tx = jg_check_handle(L, 1, JG_TX);
   lua_pushboolean(L, tx->writable);
   return 1;
 }
 
 static int tx_db(lua_State *L) {
-  luaL_checkudata(L, 1, JG_TX);
+  jg_check_handle(L, 1, JG_TX);
   lua_getiuservalue(L, 1, OWNER);
   return 1;
 }
 
 /* Bytes up to the last page in use when the transaction began (Bolt 30). */
 static int tx_size(lua_State *L) {
-  jg_tx *tx = luaL_checkudata(L, 1, JG_TX);
+  jg_tx *tx = jg_check_handle(L, 1, JG_TX);
   lua_pushinteger(L, tx->h.open ? (lua_Integer)tx->size : 0);
   return 1;
 }
 
 static int tx_stats(lua_State *L) {
-  jg_tx *tx = luaL_checkudata(L, 1, JG_TX);
+  jg_tx *tx = jg_check_handle(L, 1, JG_TX);
   lua_createtable(L, 0, 8);
   jg_push_counts(L, &tx->counts);
   return 1;
 }
 
 static int tx_tostring(lua_State *L) {
-  jg_tx *tx = luaL_checkudata(L, 1, JG_TX);
+  jg_tx *tx = jg_check_handle(L, 1, JG_TX);
   lua_pushfstring(L, "jangada.Tx: %p (%s)", (void *)tx,
                   !tx->h.open ? "closed" : tx->writable ? "write" : "read");
   return 1;
