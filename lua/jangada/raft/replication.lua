@@ -89,7 +89,7 @@ end
 ---@param entries jangada.log.Entry[] of the current term
 function replication.append(raft, entries)
   server.persist(raft, entries)
-  commitment.advance(raft) -- a cluster of one has its majority already
+  if #raft.peers == 0 then commitment.advance(raft) end -- alone, it is the majority
   send_next_to_all(raft)
 end
 
