@@ -136,15 +136,30 @@ function errors.new(code, message, where)
   return setmetatable({ code = code, message = message, where = where or "" }, Error)
 end
 
---- Raises an error object that names the caller's caller as the place, as a C function of the
---- store does.
+local OURS <const> = { errors = true, log = true, node = true, raft = true, lab = true, cli = true }
+local LEVELS_MAX <const> = 16
+
+-- "file:line: " of the innermost function on the stack that is not Jangada's own.
+local function find_caller()
+  local nearest
+  for level = 5, LEVELS_MAX do
+    -- `error` writes the position of a level without the debug library, which protocols lack.
+    local _, where = pcall(error, "", level)
+    if where ~= "" then
+      if not OURS[where:match("jangada/(%l+)[%./].*:%d+: $")] then return where end
+      nearest = nearest or where
+    end
+  end
+  return nearest
+end
+
+--- Raises an error object that names the place where Jangada was called, as a C function of the
+--- store does: what is wrong was wrong there.
 ---@param code string a key of `errors.codes`
 ---@param format string a string.format format for the message
 ---@param ... any its arguments
 function errors.raise(code, format, ...)
-  -- `error` writes the position of a level without the debug library, which protocols lack.
-  local _, where = pcall(error, "", 4)
-  error(errors.new(code, format:format(...), where), 0)
+  error(errors.new(code, format:format(...), find_caller()), 0)
 end
 
 --- Tells whether a value is an error object, of the given code if one is given.
