@@ -10,9 +10,8 @@
 **   - everything that may run Lua code (a finalizer in an allocation too) comes before the
 **     checks, and the checks come before LMDB is called.
 **
-** User values of a Tx: 1 its DB, 2 its handlers {kind, fn, kind, fn, ...}, or the only one (its kind
-** is tx->handler: most transactions have one, and need no table for it), 3 its open buckets (see
-** bucket.c).
+** User values of a Tx: 1 its DB, 2 its handlers {kind, fn, kind, fn, ...} or the only one of kind
+** tx->handler (most have one, and need no table for it), 3 its open buckets (see bucket.c).
 */
 #include "jangada.h"
 

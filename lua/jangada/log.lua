@@ -149,8 +149,7 @@ local function append(bucket, meta, now, entries)
   now.last = index
 end
 
--- Whether a save leaves the bucket of the hard state and the term runs as it is: nearly every one
--- of a leader's or follower's entries does, and opening a bucket costs as much as writing to it.
+-- Whether a save leaves the meta bucket as it is: nearly each does, and to open it costs a write.
 local function is_append_only(now, changes_state, first, entries)
   return now.is_made and not changes_state and first > now.last and #entries > 0
     and entries[#entries].term == now.runs.terms[now.runs.count]
