@@ -323,6 +323,10 @@ describe("a world", function()
       assert.equal("option_invalid", (labs.code_of(lab.new, options)))
     end
     assert.equal("option_unknown", (labs.code_of(lab.new, {protocol = ping, node = 3})))
+    assert.equal("option_unknown",
+      (labs.code_of(lab.new, {protocol = ping, network = {lose = 0.2}})))
+    assert.equal("option_invalid",
+      (labs.code_of(lab.new, {protocol = ping, invariants = {{name = "x", trun = print}}})))
     assert.equal("not_plain", (labs.code_of(lab.new, {protocol = ping, options = {fn = print}})))
   end)
 
@@ -409,5 +413,13 @@ describe("a world", function()
   it("has a verdict that says what, when and where", function()
     local world <close> = world_of("node:after(1.5, function() error('boom', 0) end)")
     assert.equal("handler_error at 1.500 ms on n1: boom", tostring(world:run(10)))
+  end)
+
+  it("runs for a time that there is", function()
+    local world <close> = world_of("")
+    for _, ms in ipairs{-1, 0 / 0, 1 / 0, 1e300, "10", {}} do
+      assert.equal("argument_invalid", (labs.code_of(world.run, world, ms)))
+    end
+    assert.equal(0, world.time_us)
   end)
 end)

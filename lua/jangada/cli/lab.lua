@@ -21,7 +21,7 @@ function command.define(parser)
   parser:require_command(true):command_target("lab_command")
   local run = parser:command("run", "Run a scenario once.")
   run:description("A scenario is a Lua file that returns a table of lab.new's options, with "
-    .. "duration_ms or script = function(world). Exit code 0: nothing wrong. 1: a verdict. "
+    .. "duration_ms (10000) or script = function(world). Exit code 0: nothing wrong. 1: a verdict. "
     .. "2: the scenario cannot be used.")
   run:argument("scenario", "A Lua file.")
   run:option("--seed", "Instead of the scenario's own."):convert(arguments.integer("--seed"))
@@ -97,6 +97,9 @@ local function run(args, cli)
   local scenario = load_scenario(args.scenario)
   local duration_ms = args.duration or scenario.duration_ms or DURATION_MS
   local script = scenario.script
+  if script ~= nil and type(script) ~= "function" then
+    errors.raise("input_invalid", "%s: script is a function, not a %s", args.scenario, type(script))
+  end
   local screen = screens.new()
   scenario.duration_ms, scenario.script = nil, nil
   scenario.seed = args.seed or scenario.seed

@@ -162,6 +162,10 @@ function M.new(world, list)
     elseif type(entry) == "function" then
       invariant = from_function(world, entry, i)
     elseif type(entry) == "table" and type(entry.name) == "string" then
+      if not (entry.turn or entry.committed) then
+        errors.raise("option_invalid", "the invariant %s looks at nothing: it has neither turn nor "
+          .. "committed", entry.name)
+      end
       invariant = entry
     else
       errors.raise("option_invalid", "invariant %d is neither a name, a table with a name nor a "

@@ -24,6 +24,8 @@ local mix = plain.mix
 local deliver, fire = node.deliver, node.fire
 local push, pop, time_max_us = heaps.push, heaps.pop, heaps.time_max_us
 
+local MS_MAX <const> = 1000 * 3600 * 24 * 365
+
 local World = {}
 
 ---------------------------------------------------------------------------------------------------
@@ -210,6 +212,15 @@ local function begin_run(self)
   return self.guard
 end
 
+-- When a run of so many milliseconds from now ends.
+local function limit_us_of(self, ms)
+  if type(ms) ~= "number" or not (ms >= 0 and ms <= MS_MAX) then
+    errors.raise("argument_invalid", "a run takes 0 to %d milliseconds, not %s", MS_MAX,
+      tostring(ms))
+  end
+  return self.time_us + math.floor(ms * 1000)
+end
+
 local function advance(self, limit_us, is_done)
   local _guard <close> = begin_run(self)
   if is_done and is_done(self) then return true end
@@ -228,9 +239,9 @@ end
 ---Runs the world for some simulated time, or until it has a verdict.
 ---@param ms number
 ---@return jangada.Verdict|nil verdict nil when all is well
----Raises `world_busy`, `world_closed`.
+---Raises `argument_invalid`, `world_busy`, `world_closed`.
 function World:run(ms)
-  advance(self, self.time_us + math.floor(ms * 1000))
+  advance(self, limit_us_of(self, ms))
   return self.verdict
 end
 
@@ -240,7 +251,7 @@ end
 ---@return boolean done false when time was up or the run got a verdict
 ---Raises `world_busy`, `world_closed`.
 function World:run_until(is_done, limit_ms)
-  return advance(self, self.time_us + math.floor(limit_ms * 1000), is_done)
+  return advance(self, limit_us_of(self, limit_ms), is_done)
 end
 
 ---Takes one event.

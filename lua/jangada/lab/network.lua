@@ -37,8 +37,13 @@ end
 ---@param options {delay_ms: number[]|nil, loss: number|nil} delay of a message, evenly between two
 ---values (default {1, 10}); share of messages that get lost (default 0)
 ---@return table network
----Raises `option_invalid`.
+---Raises `option_unknown`, `option_invalid`.
 function M.new(oracle, options)
+  for name in pairs(options) do
+    if name ~= "delay_ms" and name ~= "loss" then
+      errors.raise("option_unknown", "a network has no option %s", tostring(name))
+    end
+  end
   local low, high = microseconds(options.delay_ms or {1, 10})
   local loss = check_rate(options.loss or 0)
   return setmetatable({
