@@ -13,14 +13,18 @@ local commitment = {}
 ---@param is_quorum fun(count: integer, members: integer): boolean
 ---@return integer index
 function commitment.held_by_quorum(match, peers, last, is_quorum)
-  local held, members = { last }, #peers + 1
-  for i = 1, members - 1 do held[i + 1] = match[peers[i]] end
-  table.sort(held)
-  -- held[i] and everything behind it, members - i + 1 of them, hold the log up to held[i].
-  for i = members, 1, -1 do
-    if is_quorum(members - i + 1, members) then return held[i] end
+  local held, members = 0, #peers + 1
+  for i = 0, #peers do
+    local index = i == 0 and last or match[peers[i]]
+    if index > held then -- else it can raise nothing
+      local count = last >= index and 1 or 0
+      for j = 1, #peers do
+        if match[peers[j]] >= index then count = count + 1 end
+      end
+      if is_quorum(count, members) then held = index end
+    end
   end
-  return 0
+  return held
 end
 
 local function apply_entry(raft, index, term, kind, data)
