@@ -15,7 +15,7 @@
 static void check_integer_key(lua_State *L, int idx, const char *what, unsigned char into[8]) {
   luaL_checktype(L, idx, LUA_TNUMBER);
   int exact;
-  lua_Integer n = lua_tointegerx(L, idx, &exact);
+  lua_Integer n = lua_tointegerx(L, idx, &exact); /* 7.0 is 7, as an index of a table is */
   luaL_argcheck(L, exact, idx, "this bucket's keys are integers");
   if (n < 0) jg_raise(L, "key_out_of_range", "%s: key %I is below 0", what, (LUAI_UACINT)n);
   jg_put_u64(into, (uint64_t)n);
@@ -229,11 +229,12 @@ static void check_append(lua_State *L, jg_bucket *b, lua_Integer n) {
                                           luaL_typename(L, -1)));
     check_value(L, lua_gettop(L), "append", &value);
     lua_pop(L, 1);
-    if (i > 1 || !b->prefixed) continue; /* in a tree of its own LMDB looks itself */
-    int rc = is_past_last(b, &key->val, &past);
-    if (rc != 0) jg_raise_rc(L, rc, "append");
-    if (!past) raise_not_past(L);
   }
+  if (n == 0 || !b->prefixed) return; /* in a tree of its own LMDB looks itself */
+  append_key(L, b, 1, &keys[0]);
+  int rc = is_past_last(b, &keys[0].val, &past);
+  if (rc != 0) jg_raise_rc(L, rc, "append");
+  if (!past) raise_not_past(L);
 }
 
 /* All has been checked. One cursor for all: LMDB then stays on the last page. */

@@ -50,7 +50,11 @@ static int each_next(lua_State *L) {
 static bool read_bound(lua_State *L, const char *name, const jg_bucket *b, jg_key *key) {
   if (!jg_has_option(L, 2, name)) return false;
   lua_pushstring(L, name);
-  lua_rawget(L, 2);
+  int wanted = (b->record.flags & JG_INTEGER_KEYS) != 0 ? LUA_TNUMBER : LUA_TSTRING;
+  int found = lua_rawget(L, 2);
+  if (found != wanted)
+    luaL_argerror(L, 2, lua_pushfstring(L, "option '%s' must be a %s, not a %s", name,
+                                        lua_typename(L, wanted), lua_typename(L, found)));
   jg_check_bound(L, lua_gettop(L), b, name, key);
   lua_pop(L, 1);
   return true;

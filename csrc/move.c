@@ -30,7 +30,8 @@ static void set_sequence(lua_State *L, jg_bucket *b, uint64_t sequence, const ch
 
 static int bucket_set_sequence(lua_State *L) {
   jg_bucket *b = jg_check_bucket(L, 1);
-  lua_Integer n = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, lua_isinteger(L, 2), 2, "a sequence is an integer");
+  lua_Integer n = lua_tointeger(L, 2);
   jg_check_writable(L, b->tx, "set_sequence");
   luaL_argcheck(L, n >= 0, 2, "a sequence is not negative");
   set_sequence(L, b, (uint64_t)n, "set_sequence");

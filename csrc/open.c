@@ -102,6 +102,8 @@ static bool open_lmdb(jg_db *db, const jg_open_options *o, jg_failure *f) {
   db->trees_max = trees_max - 1;
   db->trees_seen = SIZE_MAX;
   if (rc == 0) rc = jg_trees_refresh(db);
+  if (rc == EACCES || rc == EROFS) /* we hold the file itself open: it is LMDB's lock file */
+    return jg_fail(f, "permission_denied", "%s-lock: %s", db->path, strerror(rc));
   return rc == 0 || jg_fail_rc(f, rc, db->path);
 }
 

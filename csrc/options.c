@@ -72,11 +72,20 @@ lua_Integer jg_option_integer(lua_State *L, int idx, const char *name, lua_Integ
 /* The index of the choice; 0, the first, when the option is absent. */
 int jg_option_choice(lua_State *L, int idx, const char *name, const char *const choices[]) {
   if (!push_option(L, idx, name, LUA_TSTRING)) return 0;
-  const char *value = lua_tostring(L, -1);
+  size_t size;
+  const char *value = lua_tolstring(L, -1, &size);
   for (int i = 0; choices[i] != NULL; i++)
-    if (strcmp(value, choices[i]) == 0) {
+    if (size == strlen(choices[i]) && memcmp(value, choices[i], size) == 0) {
       lua_pop(L, 1);
       return i;
     }
-  return luaL_argerror(L, idx, lua_pushfstring(L, "option '%s' cannot be '%s'", name, value));
+  luaL_Buffer list;
+  luaL_buffinit(L, &list);
+  for (int i = 0; choices[i] != NULL; i++) {
+    if (i > 0) luaL_addstring(&list, " or ");
+    luaL_addstring(&list, choices[i]);
+  }
+  luaL_pushresult(&list);
+  return luaL_argerror(L, idx, lua_pushfstring(L, "option '%s' is %s, not '%s'", name,
+                                               lua_tostring(L, -1), value));
 }

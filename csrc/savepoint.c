@@ -82,6 +82,10 @@ int jg_tx_batch(lua_State *L) {
     bool ok = run(L, tx, 1, 1);
     jg_check_usable(L, tx); /* it may have closed the DB, and then failed */
     failed = failed || !ok;
+    if (!ok && lua_isnil(L, -1)) { /* error(nil) is an error, too, and must leave a mark */
+      lua_pop(L, 1);
+      lua_pushboolean(L, false);
+    }
     lua_rawseti(L, ok ? 3 : 4, i);
     if (ok) continue;
     lua_pushboolean(L, false); /* so that the results have no holes */

@@ -91,6 +91,10 @@ static int list_readers(jg_db *db, reader **list) {
   return -1;
 }
 
+static uint64_t age_of(const reader *r, size_t last_tx_id) {
+  return last_tx_id > r->tx_id ? last_tx_id - r->tx_id : 0;
+}
+
 /* db:readers(): the open snapshots of all processes, {pid=, tx_id=, age=} each; age is the number
 ** of commits since. Slots of dead processes are cleared first; the second result says how many. */
 static int db_readers(lua_State *L) {
@@ -99,8 +103,8 @@ static int db_readers(lua_State *L) {
   MDB_envinfo info;
   int dead = 0;
   mdb_reader_check(db->env, &dead);
-  mdb_env_info(db->env, &info);
   int count = list_readers(db, &list);
+  mdb_env_info(db->env, &info); /* after them: another process may commit and begin meanwhile */
   if (count < 0) jg_raise(L, "no_memory", "readers: out of memory");
   size_t size = (unsigned)count * sizeof *list;
   reader *copy = lua_newuserdatauv(L, size + 1, 0); /* one that an error in Lua cannot leak */
@@ -111,7 +115,7 @@ static int db_readers(lua_State *L) {
     lua_createtable(L, 0, 3);
     set_integer(L, "pid", (uint64_t)copy[i].pid);
     set_integer(L, "tx_id", copy[i].tx_id);
-    set_integer(L, "age", info.me_last_txnid - copy[i].tx_id);
+    set_integer(L, "age", age_of(&copy[i], info.me_last_txnid));
     lua_rawseti(L, -2, i + 1);
   }
   lua_pushinteger(L, dead);
@@ -119,14 +123,18 @@ static int db_readers(lua_State *L) {
 }
 
 /* Commits since the oldest open snapshot began: what it pins of the file grows with them. */
-static uint64_t oldest_reader_age(jg_db *db, size_t last_tx_id) {
+static uint64_t oldest_reader_age(jg_db *db) {
   reader *list;
-  uint64_t age = 0;
+  MDB_envinfo info;
+  uint64_t oldest = 0;
   int count = list_readers(db, &list);
-  for (int i = 0; i < count; i++)
-    if (last_tx_id - list[i].tx_id > age) age = last_tx_id - list[i].tx_id;
+  mdb_env_info(db->env, &info);
+  for (int i = 0; i < count; i++) {
+    uint64_t age = age_of(&list[i], info.me_last_txnid);
+    if (age > oldest) oldest = age;
+  }
   free(list);
-  return age;
+  return oldest;
 }
 
 /* ---- the file ------------------------------------------------------------------------------------- */
@@ -137,7 +145,7 @@ static int db_info(lua_State *L) {
   MDB_envinfo info;
   struct stat st;
   mdb_env_info(db->env, &info);
-  uint64_t age = oldest_reader_age(db, info.me_last_txnid);
+  uint64_t age = oldest_reader_age(db);
   if (fstat(db->lock_fd, &st) != 0) memset(&st, 0, sizeof st);
   lua_createtable(L, 0, 20);
   lua_pushstring(L, db->path);

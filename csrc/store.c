@@ -52,7 +52,8 @@ void jg_set_weak(lua_State *L) {
 
 static int store_crc32c(lua_State *L) {
   size_t size;
-  const char *s = luaL_checklstring(L, 1, &size);
+  luaL_checktype(L, 1, LUA_TSTRING);
+  const char *s = lua_tolstring(L, 1, &size);
   lua_Integer seed = luaL_optinteger(L, 2, 0);
   luaL_argcheck(L, seed >= 0 && seed <= UINT32_MAX, 2, "a CRC has 32 bits");
   lua_pushinteger(L, (lua_Integer)jg_crc32c((uint32_t)seed, s, size));

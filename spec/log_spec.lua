@@ -304,6 +304,17 @@ describe("reading a log", function()
     assert.same({ 1, 2, 3, 4, 5, 6 }, seen)
   end)
 
+  it("ends a visit whose function cuts the log", function()
+    local other = Log.open(db, "cut")
+    other:save{ term = 3, entries = entries_of(1, 3, 3), first = 1 }
+    local seen = 0
+    other:visit(1, 3, function()
+      seen = seen + 1
+      other:save{ entries = {}, first = 2 }
+    end)
+    assert.equal(1, seen)
+  end)
+
   it("visits a range, whether its entries are in memory or not", function()
     local function visited(from, to)
       local seen = {}

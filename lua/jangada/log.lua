@@ -371,7 +371,9 @@ function Log:visit(from, to, fn, context)
       fn(context, index, terms[index], types[index], data)
       index = index + 1
     else
-      for _, read_entry in ipairs(self:entries(index, to, PAGE_BYTES)) do
+      local page = self:entries(index, to, PAGE_BYTES)
+      if not page or #page == 0 then return end -- fn has cut the log, against its contract
+      for _, read_entry in ipairs(page) do
         fn(context, index, read_entry.term, read_entry.type, read_entry.data)
         index = index + 1
       end

@@ -194,7 +194,7 @@ for _, kind in ipairs(kinds) do
         local up = parent_of(tx)
         for text, options in pairs{
           ["unknown option 'key'"] = { key = "integer" },
-          ["option 'keys' cannot be 'number'"] = { keys = "number" },
+          ["option 'keys' is string or integer, not 'number'"] = { keys = "number" },
           ["option 'tree' must be a boolean"] = { tree = 1 },
         } do
           for _, method in ipairs{ "create_bucket", "ensure_bucket" } do

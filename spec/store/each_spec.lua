@@ -158,8 +158,8 @@ for _, kind in ipairs(kinds) do
         ["option 'limit' must be a number"] = { limit = "1" },
         ["option 'limit' must be an integer from 0"] = { limit = -1 },
         ["option 'reverse' must be a boolean"] = { reverse = 1 },
-        ["string expected"] = { from = 1 },
-        ["string expected, got boolean"] = { prefix = true },
+        ["option 'from' must be a string"] = { from = 1 },
+        ["option 'prefix' must be a string, not a boolean"] = { prefix = true },
       } do
         local ok, message = pcall(b.each, b, options)
         assert.is_false(ok)
@@ -199,7 +199,7 @@ describe("bucket:each of integer keys", function()
         assert.same({}, fresh.keys(b:each{ from = 3, to = 2 }))
         raises("key_out_of_range", b.each, b, { from = -1 })
         assert.error_matches(function() b:each{ prefix = 1 } end, "integer keys have no prefix")
-        assert.error_matches(function() b:each{ from = "1" } end, "number expected")
+        assert.error_matches(function() b:each{ from = "1" } end, "option 'from' must be a number")
       end
     end)
   end)

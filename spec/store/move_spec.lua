@@ -273,6 +273,14 @@ describe("db:batch", function()
     assert.same({ {} }, { db:batch{} })
   end)
 
+  it("tells a failure that raised nothing from none (Bolt 89)", function()
+    local results, failures = fresh.open():batch{
+      function() error(nil) end, function() return 1 end,
+    }
+    assert.same({ false, 1 }, results)
+    assert.same({ false }, failures)
+  end)
+
   it("undoes alone what fails, and tells by position what it raised (Bolt 89, 90)", function()
     local mine, ran = {}, {}
     local function failing(tx)

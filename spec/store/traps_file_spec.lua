@@ -181,7 +181,7 @@ describe("a process", function()
 
   it("reads a file it may not write, and makes none where it may not (trap 34)", function()
     local id <close> = io.popen("id -u")
-    if id:read("n") == 0 then return end -- who may everything
+    if id:read("n") == 0 then return pending("root may read and write everything") end
     local directory = fresh.path()
     shell("mkdir '%s'", directory)
     local path = directory .. "/x.db"

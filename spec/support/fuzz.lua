@@ -288,6 +288,7 @@ local function main(...)
   io.stdout:setvbuf("line")
   if options.digest then
     local db <close> = assert(store.open(options.digest, { lock_timeout_ms = 10000 }))
+    assert(db:check())
     return print((db:view(ops.digest)))
   end
   options.seconds, options.seed = tonumber(options.seconds), math.tointeger(options.seed)

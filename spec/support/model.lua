@@ -254,8 +254,8 @@ function model.bucket.append(bucket, keys, values)
     check_key(node, key)
     if i > 1 and key <= keys[i - 1] then fail "not_ascending" end
     if type(values[i]) ~= "string" then fail "argument" end
-    if i == 1 and last and key <= last then fail "not_ascending" end
   end
+  if #keys > 0 and last and keys[1] <= last then fail "not_ascending" end
   for i, key in ipairs(keys) do set(node, key, values[i]) end
   return #keys
 end

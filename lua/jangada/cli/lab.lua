@@ -65,7 +65,7 @@ local function describe(event)
   return nil
 end
 
-local function print_result(screen, world)
+local function print_result(screen, world, clients)
   local rows = {}
   for i, machine in ipairs(world.nodes) do
     local fields = {}
@@ -85,6 +85,12 @@ local function print_result(screen, world)
     thousands(world.events), world.time_us / 1e6, thousands(world.sent), thousands(world.delivered),
     thousands(world.lost))
   screen:print("seed %d, trace hash %s", world.seed, world:hash())
+  for i, client in ipairs(clients) do
+    if type(client) == "table" and client.acknowledged then
+      screen:print("client c%d: %s commands acknowledged, %s", i, thousands(client.acknowledged),
+        client.done and "which is all" or "NOT all there are")
+    end
+  end
   if world.verdict then
     screen:print("VERDICT %s", tostring(world.verdict))
     if world.verdict.traceback then screen:print("%s", world.verdict.traceback) end
@@ -111,9 +117,14 @@ local function run(args, cli)
       if observe then observe(event) end
     end
   end
-  local world <close> = lab.new(scenario)
+  local ok, made = pcall(lab.new, scenario)
+  if not ok then
+    if not errors.is(made) then error(made, 0) end
+    errors.raise("input_invalid", "%s: %s", args.scenario, made.message)
+  end
+  local world <close> = made
   if script then script(world) else world:run(duration_ms) end
-  print_result(screen, world)
+  print_result(screen, world, scenario.clients or {})
   return world.verdict and cli.VIOLATION or cli.OK
 end
 
