@@ -18,7 +18,7 @@ MODULE    := $(BUILD)/jangada/store.so
 SPEC_TOOL := $(BUILD)/spec/process.so
 RUN        = LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/?.so;;' $(LUA)
 
-.PHONY: help deps all module spec-tools demo test test-all lint asan gc-torture fuzz bench bench-store bench-lab rock install clean
+.PHONY: help deps all module spec-tools demo test test-all test-slow lint asan gc-torture fuzz bench bench-store bench-lab rock install clean
 .DEFAULT_GOAL := all
 
 help: ## list the targets
@@ -58,6 +58,9 @@ test: all spec-tools ## run the specs
 
 test-all: all spec-tools ## run the specs, the slow ones too
 	@BUILD=$(BUILD) $(BUSTED) --run=all
+
+test-slow: all spec-tools ## run only the slow specs
+	@BUILD=$(BUILD) $(BUSTED) --run=all --tags=slow
 
 lint: deps ## luacheck, and luarocks on the rockspec
 	luacheck --no-cache -q lua spec bin/jangada bench examples types *.rockspec
