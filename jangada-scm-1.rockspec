@@ -21,6 +21,7 @@ build = {
         "csrc/access.c",
         "csrc/backup.c",
         "csrc/bucket.c",
+        "csrc/buckets.c",
         "csrc/catalog.c",
         "csrc/check.c",
         "csrc/check_buckets.c",

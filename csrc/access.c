@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* ---- keys ------------------------------------------------------------------------------------ */
+/* ---- keys ---------------------------------------------------------------------------------- */
 
 static void check_integer_key(lua_State *L, int idx, const char *what, unsigned char into[8]) {
   luaL_checktype(L, idx, LUA_TNUMBER);
@@ -59,8 +59,8 @@ void jg_copy_key(jg_key *to, const jg_key *from) {
 }
 
 bool jg_in_bucket(const jg_bucket *b, const MDB_val *key) {
-  return !b->prefixed || (key->mv_size >= JG_PREFIX_SIZE &&
-                          memcmp(key->mv_data, b->prefix, JG_PREFIX_SIZE) == 0);
+  return !b->prefixed ||
+         (key->mv_size >= JG_PREFIX_SIZE && memcmp(key->mv_data, b->prefix, JG_PREFIX_SIZE) == 0);
 }
 
 void jg_push_key(lua_State *L, const jg_bucket *b, const MDB_val *key) {
@@ -72,7 +72,7 @@ void jg_push_key(lua_State *L, const jg_bucket *b, const MDB_val *key) {
     lua_pushlstring(L, (const char *)p, key->mv_size - skip);
 }
 
-/* ---- values ------------------------------------------------------------------------------------ */
+/* ---- values -------------------------------------------------------------------------------- */
 
 static bool is_plain(const jg_bucket *b) { /* its values are neither records nor escaped */
   return (b->record.flags & JG_INTEGER_KEYS) != 0;
@@ -127,7 +127,7 @@ static void check_no_child(lua_State *L, const jg_bucket *b, MDB_val *key, const
   if (is_child) jg_raise(L, "incompatible", "%s: there is a bucket under that key", what);
 }
 
-/* ---- methods -------------------------------------------------------------------------------------- */
+/* ---- methods ------------------------------------------------------------------------------- */
 
 static int bucket_get(lua_State *L) {
   jg_bucket *b = jg_check_bucket(L, 1);
@@ -178,7 +178,7 @@ static int bucket_delete(lua_State *L) {
   return 1;
 }
 
-/* ---- append ---------------------------------------------------------------------------------------- */
+/* ---- append -------------------------------------------------------------------------------- */
 
 /* The key of the i-th item, i from 1: from the list at index 2, or counted from a first one. */
 static void append_key(lua_State *L, const jg_bucket *b, lua_Integer i, jg_key *key) {
@@ -222,11 +222,11 @@ static void check_append(lua_State *L, jg_bucket *b, lua_Integer n) {
     jg_key *key = &keys[i & 1];
     if (has_list || i == 1) append_key(L, b, i, key);
     if (has_list && i > 1 && jg_compare(&key->val, &keys[~i & 1].val) <= 0)
-      jg_raise(L, "not_ascending", "append: key %I is not past the one before it",
-               (LUAI_UACINT)i);
+      jg_raise(L, "not_ascending", "append: key %I is not past the one before it", (LUAI_UACINT)i);
     if (lua_rawgeti(L, 3, i) != LUA_TSTRING)
-      luaL_argerror(L, 3, lua_pushfstring(L, "value %I is a %s, not a string", (LUAI_UACINT)i,
-                                          luaL_typename(L, -1)));
+      luaL_argerror(L, 3,
+                    lua_pushfstring(L, "value %I is a %s, not a string", (LUAI_UACINT)i,
+                                    luaL_typename(L, -1)));
     check_value(L, lua_gettop(L), "append", &value);
     lua_pop(L, 1);
   }
@@ -288,7 +288,7 @@ static int bucket_append(lua_State *L) {
   return 1;
 }
 
-/* ---- delete_range ------------------------------------------------------------------------------------ */
+/* ---- delete_range -------------------------------------------------------------------------- */
 
 static int start_range(const jg_bucket *b, MDB_cursor *cursor, const jg_key *from, MDB_val *key,
                        MDB_val *value) {

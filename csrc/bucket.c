@@ -38,7 +38,8 @@ static void look_from_top(lua_State *L, jg_bucket *b) {
     p->below = stale;
     stale = p;
   }
-  for (; stale != NULL && b->h.open; stale = stale->below) look_again(L, stale);
+  for (; stale != NULL && b->h.open; stale = stale->below)
+    look_again(L, stale);
 }
 
 void jg_bucket_check(lua_State *L, jg_bucket *b) {
@@ -65,7 +66,7 @@ const char *jg_check_name(lua_State *L, const char *what, size_t *size) {
   return name;
 }
 
-/* ---- handles ------------------------------------------------------------------------------------ */
+/* ---- handles ------------------------------------------------------------------------------- */
 
 static void release(jg_handle *h) {
   (void)h; /* it owns nothing but its place in the list */
@@ -157,16 +158,16 @@ static void open_found(jg_bucket *b, jg_tx *tx, jg_bucket *up, const jg_found *f
   jg_link(&b->h, up != NULL ? &up->h : &tx->h, release);
 }
 
-static void check_parent(lua_State *L, jg_tx *tx, jg_bucket *up) {
+void jg_check_parent(lua_State *L, jg_tx *tx, jg_bucket *up) {
   if (up != NULL)
     jg_bucket_check(L, up);
   else
     jg_check_usable(L, tx);
 }
 
-static int raise_foreign(lua_State *L, const char *what, const char *name) {
-  return jg_raise(L, "incompatible",
-                  "%s: the database '%s' has LMDB flags that are not supported", what, name);
+int jg_raise_foreign(lua_State *L, const char *what, const char *name) {
+  return jg_raise(L, "incompatible", "%s: the database '%s' has LMDB flags that are not supported",
+                  what, name);
 }
 
 int jg_bucket_lookup(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up) {
@@ -179,17 +180,17 @@ int jg_bucket_lookup(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up) {
     return 1;
   }
   if (push_open(L, parent_idx) != NULL) return 1;
-  check_parent(L, tx, up);
+  jg_check_parent(L, tx, up);
   int rc = jg_find(tx, up, name, size, &found); /* most misses allocate nothing */
   if (rc != 0) jg_raise_rc(L, rc, "bucket");
-  if (found.kind == JG_IS_FOREIGN) raise_foreign(L, "bucket", name);
+  if (found.kind == JG_IS_FOREIGN) jg_raise_foreign(L, "bucket", name);
   if (found.kind != JG_IS_BUCKET) {
     lua_pushnil(L);
     return 1;
   }
   unsigned writes = tx->writes, structure = tx->structure;
   jg_bucket *b = push_new(L, parent_idx);
-  check_parent(L, tx, up);
+  jg_check_parent(L, tx, up);
   if (tx->writes != writes || tx->structure != structure) /* a finalizer may have changed it */
     rc = jg_find(tx, up, name, size, &found);
   if (rc != 0) jg_raise_rc(L, rc, "bucket");
@@ -226,14 +227,14 @@ int jg_bucket_create(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up, boo
   read_create_options(L, up == NULL, &made.record, &asks_integer);
   jg_bucket *b = push_open(L, parent_idx);
   if (b == NULL) b = push_new(L, parent_idx);
-  check_parent(L, tx, up);
+  jg_check_parent(L, tx, up);
   jg_check_writable(L, tx, what);
   if (up != NULL && (up->record.flags & JG_INTEGER_KEYS) != 0)
     jg_raise(L, "incompatible", "%s: '%s' has integer keys, and so no buckets in it", what,
              up->name);
   int rc = jg_find(tx, up, name, size, &found);
   if (rc != 0) raise_create(L, tx, rc, what);
-  if (found.kind == JG_IS_FOREIGN) raise_foreign(L, what, name);
+  if (found.kind == JG_IS_FOREIGN) jg_raise_foreign(L, what, name);
   if (found.kind == JG_IS_KEY)
     jg_raise(L, "incompatible", "%s: '%s' is a key with a value", what, name);
   if (found.kind == JG_IS_BUCKET) {
@@ -250,7 +251,7 @@ int jg_bucket_create(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up, boo
   return 1;
 }
 
-/* ---- a moved bucket's handle ------------------------------------------------------------------------ */
+/* ---- a moved bucket's handle --------------------------------------------------------------- */
 
 /* Pushes the open Bucket of the name at index 2 or nil, and the tables of open buckets that it
 ** leaves and joins: all that a move may allocate. */
@@ -280,7 +281,7 @@ void jg_bucket_finish_move(lua_State *L, int to_idx, jg_tx *tx, jg_bucket *to,
   lua_rawset(L, at + 2);
 }
 
-/* ---- deleting and listing ---------------------------------------------------------------------------- */
+/* ---- deleting ------------------------------------------------------------------ */
 
 int jg_bucket_delete(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up) {
   size_t size;
@@ -288,13 +289,13 @@ int jg_bucket_delete(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up) {
   lua_settop(L, 2);
   const char *name = jg_check_name(L, "delete_bucket", &size);
   jg_bucket *open = push_open(L, parent_idx);
-  check_parent(L, tx, up);
+  jg_check_parent(L, tx, up);
   jg_check_writable(L, tx, "delete_bucket");
   int rc = jg_find(tx, up, name, size, &found);
   if (rc != 0) jg_raise_rc(L, rc, "delete_bucket");
   if (found.kind == JG_IS_ABSENT)
     jg_raise(L, "bucket_not_found", "delete_bucket: there is no bucket '%s'", name);
-  if (found.kind == JG_IS_FOREIGN) raise_foreign(L, "delete_bucket", name);
+  if (found.kind == JG_IS_FOREIGN) jg_raise_foreign(L, "delete_bucket", name);
   if (found.kind == JG_IS_KEY)
     jg_raise(L, "incompatible", "delete_bucket: '%s' is a key with a value", name);
   if (open != NULL) jg_close(&open->h);
@@ -303,54 +304,7 @@ int jg_bucket_delete(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up) {
   return 0;
 }
 
-/* The iterator of buckets(): up values: parent, name of the last bucket or nil. Each step seeks
-** the next name, so whatever is done between two steps is fine. */
-static int next_bucket(lua_State *L) {
-  jg_tx *tx;
-  jg_bucket *up = NULL;
-  if ((tx = jg_test_handle(L, lua_upvalueindex(1), JG_TX)) != NULL) {
-    jg_check_usable(L, tx);
-  } else {
-    up = jg_check_bucket(L, lua_upvalueindex(1));
-    tx = up->tx;
-  }
-  lua_settop(L, 0);
-  lua_pushvalue(L, lua_upvalueindex(1));
-  jg_key next;
-  size_t after_size = 0;
-  const char *after = lua_tolstring(L, lua_upvalueindex(2), &after_size);
-  if (after == NULL) after = "";
-  int rc = jg_next_name(tx, up, after, after_size, &next);
-  if (rc == MDB_NOTFOUND) return 0;
-  if (rc != 0) jg_raise_rc(L, rc, "buckets");
-  lua_pushlstring(L, next.val.mv_data, next.val.mv_size); /* bytes of ours, not of the map */
-  lua_pushvalue(L, -1);
-  lua_replace(L, lua_upvalueindex(2));
-  lua_settop(L, 2); /* stack: parent name */
-  check_parent(L, tx, up);
-  jg_found found;
-  size_t size;
-  const char *name = lua_tolstring(L, 2, &size);
-  rc = jg_find(tx, up, name, size, &found);
-  if (rc != 0) jg_raise_rc(L, rc, "buckets");
-  if (found.kind == JG_IS_FOREIGN)
-    lua_pushnil(L);
-  else
-    jg_bucket_lookup(L, 1, tx, up);
-  lua_pushvalue(L, 2);
-  lua_insert(L, -2);
-  return 2;
-}
-
-int jg_buckets(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up) {
-  check_parent(L, tx, up);
-  lua_pushvalue(L, parent_idx);
-  lua_pushnil(L);
-  lua_pushcclosure(L, next_bucket, 2);
-  return 1;
-}
-
-/* ---- methods ---------------------------------------------------------------------------------------- */
+/* ---- methods ------------------------------------------------------------------------------- */
 
 static int bucket_bucket(lua_State *L) {
   jg_bucket *b = jg_check_bucket(L, 1);

@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- finding ---------------------------------------------------------------------------------- */
+/* ---- finding ------------------------------------------------------------------------------- */
 
 void jg_set_key(jg_key *key, uint64_t prefix, const void *name, size_t size) {
   jg_put_u64(key->bytes, prefix);
@@ -42,7 +42,8 @@ void jg_child_key(jg_key *key, const jg_bucket *up, const char *name, size_t siz
 static void generate_tree_name(jg_record *record) {
   static const char digits[] = "0123456789abcdef";
   memcpy(record->tree, "\1t", 2);
-  for (int i = 0; i < 16; i++) record->tree[2 + i] = digits[record->id >> (60 - 4 * i) & 15];
+  for (int i = 0; i < 16; i++)
+    record->tree[2 + i] = digits[record->id >> (60 - 4 * i) & 15];
   record->tree[18] = '\0';
 }
 
@@ -175,7 +176,7 @@ int jg_find(jg_tx *tx, const jg_bucket *up, const char *name, size_t size, jg_fo
   }
 }
 
-/* ---- making ---------------------------------------------------------------------------------------- */
+/* ---- making -------------------------------------------------------------------------------- */
 
 static int new_id(jg_tx *tx, MDB_dbi root, uint64_t *id) {
   jg_key key;
@@ -290,14 +291,13 @@ int jg_move(jg_tx *tx, const jg_bucket *from, jg_bucket *to, const char *name, s
   return rc;
 }
 
-/* ---- listing --------------------------------------------------------------------------------------- */
+/* ---- listing ------------------------------------------------------------------------------- */
 
 /* The first item past `after` in a database, by cursor; after of no size: the first. */
 static int first_after(MDB_cursor *cursor, const MDB_val *after, MDB_val *key, MDB_val *value) {
   *key = *after;
   int rc = mdb_cursor_get(cursor, key, value, after->mv_size > 0 ? MDB_SET_RANGE : MDB_FIRST);
-  if (rc == 0 && jg_compare(key, after) == 0)
-    rc = mdb_cursor_get(cursor, key, value, MDB_NEXT);
+  if (rc == 0 && jg_compare(key, after) == 0) rc = mdb_cursor_get(cursor, key, value, MDB_NEXT);
   return rc;
 }
 

@@ -28,14 +28,14 @@ typedef struct jg_value { /* of an item: its first bytes, or all */
   uint64_t at; /* where in the file the whole lies, when it is in overflow pages; else 0 */
 } jg_value;
 
-typedef struct check_tree { /* a named tree */
+typedef struct check_tree {  /* a named tree */
   const unsigned char *name; /* in jg_check.names, once all are known */
   size_t name_at, name_size;
   jg_tree_head head;
-  uint64_t page;   /* where its head was found */
-  bool referenced; /* by the record of a bucket that can be reached */
-  bool shadowed;   /* a top-level bucket of its name has another tree */
-  char mark;       /* of a hidden tree; 0: none */
+  uint64_t page;    /* where its head was found */
+  bool referenced;  /* by the record of a bucket that can be reached */
+  bool shadowed;    /* a top-level bucket of its name has another tree */
+  char mark;        /* of a hidden tree; 0: none */
   bool has_bad_key; /* a key that is no integer, on bad_key_page */
   uint64_t bad_key_page;
 } check_tree;
@@ -62,7 +62,7 @@ struct jg_check {
   jg_check_settings settings;
   int failure; /* why to stop: 0, an errno or JG_CHECK_... */
 
-  jg_meta meta; /* of the snapshot */
+  jg_meta meta;        /* of the snapshot */
   uint64_t page_count; /* that the snapshot has and the file too */
   uint8_t *uses;       /* jg_use of each page */
   uint32_t *owners;    /* with settings.map: the tree that uses it */

@@ -17,7 +17,8 @@ static uint32_t update_by_table(uint32_t crc, const unsigned char *p, size_t n) 
     crc = table[7][crc & 255] ^ table[6][crc >> 8 & 255] ^ table[5][crc >> 16 & 255] ^
           table[4][crc >> 24] ^ table[3][p[4]] ^ table[2][p[5]] ^ table[1][p[6]] ^ table[0][p[7]];
   }
-  while (n-- > 0) crc = crc >> 8 ^ table[0][(crc ^ *p++) & 255];
+  while (n-- > 0)
+    crc = crc >> 8 ^ table[0][(crc ^ *p++) & 255];
   return crc;
 }
 
@@ -32,7 +33,8 @@ update_by_instruction(uint32_t crc, const unsigned char *p, size_t n) {
     wide = _mm_crc32_u64(wide, word);
   }
   crc = (uint32_t)wide;
-  while (n-- > 0) crc = _mm_crc32_u8(crc, *p++);
+  while (n-- > 0)
+    crc = _mm_crc32_u8(crc, *p++);
   return crc;
 }
 #endif
@@ -40,7 +42,8 @@ update_by_instruction(uint32_t crc, const unsigned char *p, size_t n) {
 static void initialize(void) {
   for (uint32_t i = 0; i < 256; i++) {
     uint32_t crc = i;
-    for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0);
+    for (int bit = 0; bit < 8; bit++)
+      crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0);
     table[0][i] = crc;
   }
   for (int slice = 1; slice < 8; slice++)

@@ -23,7 +23,7 @@
 
 enum { BUCKET = 1 };
 
-/* ---- handles --------------------------------------------------------------------------------- */
+/* ---- handles ------------------------------------------------------------------------------- */
 
 void jg_cursor_drop(jg_cursor *c) {
   if (c->cur != NULL) mdb_cursor_close(c->cur);
@@ -59,7 +59,7 @@ static jg_cursor *check_cursor(lua_State *L, int idx) {
   return c;
 }
 
-/* ---- places ------------------------------------------------------------------------------------ */
+/* ---- places -------------------------------------------------------------------------------- */
 
 static int settle(jg_cursor *c, const MDB_val *key) {
   if (!jg_in_bucket(c->bucket, key)) {
@@ -170,7 +170,7 @@ int jg_cursor_push(lua_State *L, jg_cursor *c, int rc, const MDB_val *value, con
   return 2;
 }
 
-/* ---- methods ------------------------------------------------------------------------------------- */
+/* ---- methods ------------------------------------------------------------------------------- */
 
 static int move(lua_State *L, MDB_cursor_op op, const char *what) {
   jg_cursor *c = check_cursor(L, 1);

@@ -34,8 +34,9 @@ jg_db *jg_check_db(lua_State *L, int idx) {
 /* ---- store.open --------------------------------------------------------------------------- */
 
 static const char *const open_options[] = {
-    "mode",      "read_only",   "durability",   "size_max", "lock_timeout_ms", "shared",
-    "trees_max", "readers_max", "allow_remote", "verify", NULL};
+    "mode",   "read_only", "durability",  "size_max",     "lock_timeout_ms",
+    "shared", "trees_max", "readers_max", "allow_remote", "verify",
+    NULL};
 static const char *const durabilities[] = {"commit", "none", NULL};
 
 static void read_options(lua_State *L, int idx, jg_open_options *o) {
@@ -81,7 +82,7 @@ int jg_store_open(lua_State *L) {
   return 1;
 }
 
-/* ---- transactions --------------------------------------------------------------------------- */
+/* ---- transactions -------------------------------------------------------------------------- */
 
 /* Expects the write transaction on top of the stack. */
 void jg_db_set_writer(lua_State *L, int db_idx) {
@@ -117,7 +118,8 @@ static int run(lua_State *L, bool writable) {
   int at = lua_gettop(L); /* stack: db fn args tx */
   lua_pushvalue(L, 2);
   lua_pushvalue(L, at);
-  for (int i = 0; i < args; i++) lua_pushvalue(L, 3 + i);
+  for (int i = 0; i < args; i++)
+    lua_pushvalue(L, 3 + i);
   bool ok = lua_pcall(L, args + 1, LUA_MULTRET, 0) == LUA_OK; /* a yield cannot cross it */
   if (jg_is_forked(tx->db)) { /* the child came back out of its parent's transaction */
     jg_close(&tx->h);
@@ -150,8 +152,9 @@ static int db_batch(lua_State *L) {
   lua_Integer n = (lua_Integer)lua_rawlen(L, 2);
   for (lua_Integer i = 1; i <= n; i++) {
     if (lua_rawgeti(L, 2, i) != LUA_TFUNCTION)
-      luaL_argerror(L, 2, lua_pushfstring(L, "member %I is a %s, not a function", (LUAI_UACINT)i,
-                                          luaL_typename(L, -1)));
+      luaL_argerror(L, 2,
+                    lua_pushfstring(L, "member %I is a %s, not a function", (LUAI_UACINT)i,
+                                    luaL_typename(L, -1)));
     lua_pop(L, 1);
   }
   lua_pushcfunction(L, jg_tx_batch);
@@ -187,13 +190,14 @@ int jg_db_refresh(jg_db *db, bool writable) {
   return jg_purge(db);
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------------------------- */
 
 /* Closes it with all that is open in it; the open write transaction learns that it never was. */
 static void close_all(lua_State *L, jg_db *db) {
   push_writer(L, db);
   jg_close(&db->h);
-  if (!lua_isnil(L, -1) && !jg_is_forked(db)) jg_tx_handlers(L, lua_gettop(L), JG_ON_ROLLBACK, 0, false);
+  if (!lua_isnil(L, -1) && !jg_is_forked(db))
+    jg_tx_handlers(L, lua_gettop(L), JG_ON_ROLLBACK, 0, false);
 }
 
 static int db_close(lua_State *L) {
@@ -216,7 +220,7 @@ static int db_release(lua_State *L) {
   return 0;
 }
 
-/* ---- what it tells ------------------------------------------------------------------------------ */
+/* ---- what it tells ------------------------------------------------------------------------- */
 
 static int db_path(lua_State *L) {
   jg_db *db = jg_check_handle(L, 1, JG_DB);

@@ -12,8 +12,8 @@
 /* Is the item past the bound at which the iteration stops? */
 static bool is_beyond(const jg_cursor *c) {
   const MDB_val *key = &c->key.val;
-  if (c->prefix_size > 0 && (key->mv_size < c->prefix_size ||
-                             memcmp(key->mv_data, c->prefix.bytes, c->prefix_size) != 0))
+  if (c->prefix_size > 0 &&
+      (key->mv_size < c->prefix_size || memcmp(key->mv_data, c->prefix.bytes, c->prefix_size) != 0))
     return true;
   if (!c->has_stop) return false;
   int order = jg_compare(key, &c->stop.val);
@@ -53,8 +53,9 @@ static bool read_bound(lua_State *L, const char *name, const jg_bucket *b, jg_ke
   int wanted = (b->record.flags & JG_INTEGER_KEYS) != 0 ? LUA_TNUMBER : LUA_TSTRING;
   int found = lua_rawget(L, 2);
   if (found != wanted)
-    luaL_argerror(L, 2, lua_pushfstring(L, "option '%s' must be a %s, not a %s", name,
-                                        lua_typename(L, wanted), lua_typename(L, found)));
+    luaL_argerror(L, 2,
+                  lua_pushfstring(L, "option '%s' must be a %s, not a %s", name,
+                                  lua_typename(L, wanted), lua_typename(L, found)));
   jg_check_bound(L, lua_gettop(L), b, name, key);
   lua_pop(L, 1);
   return true;
@@ -64,7 +65,8 @@ static bool read_bound(lua_State *L, const char *name, const jg_bucket *b, jg_ke
 static bool after_prefix(const jg_key *prefix, jg_key *after) {
   size_t size = prefix->val.mv_size;
   memcpy(after->bytes, prefix->bytes, size);
-  while (size > 0 && after->bytes[size - 1] == 0xff) size--;
+  while (size > 0 && after->bytes[size - 1] == 0xff)
+    size--;
   if (size == 0) return false;
   after->bytes[size - 1]++;
   after->val = (MDB_val){size, after->bytes};

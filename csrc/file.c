@@ -47,8 +47,8 @@ typedef struct meta_page {
 #define META_FLAG 0x08
 #define NO_PAGE UINT64_MAX
 #define PAGE_HEADER_SIZE 16
-#define TREE_INTEGER_KEYS 0x08   /* as the free list has, and no tree that we can read */
-#define TREE_FLAGS_FOREIGN 0x7e  /* reverse keys, duplicates and their kinds */
+#define TREE_INTEGER_KEYS 0x08  /* as the free list has, and no tree that we can read */
+#define TREE_FLAGS_FOREIGN 0x7e /* reverse keys, duplicates and their kinds */
 
 static bool is_remote(int fd) {
   struct statfs fs;
@@ -59,8 +59,7 @@ static bool is_remote(int fd) {
   case 0xFE534D42: /* SMB2 */
   case 0x517B:     /* SMB */
   case 0x01021997: /* 9p */
-  case 0x65735546: /* FUSE */
-    return true;
+  case 0x65735546: /* FUSE */ return true;
   default: return false;
   }
 }
@@ -117,7 +116,8 @@ int jg_file_lock(const char *path, const jg_open_options *o, bool *missing, jg_f
   }
   int kind = o->read_only || o->shared ? LOCK_SH : LOCK_EX;
   int64_t deadline = now_ms() + o->lock_timeout_ms;
-  for (int pause_ms = 1; flock(fd, kind | LOCK_NB) != 0; pause_ms = pause_ms < 16 ? 2 * pause_ms : 16) {
+  for (int pause_ms = 1; flock(fd, kind | LOCK_NB) != 0;
+       pause_ms = pause_ms < 16 ? 2 * pause_ms : 16) {
     int rc = errno;
     if (rc != EWOULDBLOCK && rc != EINTR) {
       jg_fail(f, jg_code_of(rc), "%s: flock: %s", path, strerror(rc));
@@ -181,9 +181,9 @@ static bool check_whole(int fd, char *why, size_t why_size) {
     c = jg_check_new(&source, &(jg_check_settings){.findings_max = 1});
   bool whole = c != NULL && jg_check_run(c) == 0 && jg_check_findings(c, &findings) == 0;
   if (!whole && why != NULL)
-    snprintf(why, why_size, "%s", c != NULL && jg_check_findings(c, &findings) > 0
-                                      ? findings[0].message
-                                      : "it could not be read");
+    snprintf(why, why_size, "%s",
+             c != NULL && jg_check_findings(c, &findings) > 0 ? findings[0].message
+                                                              : "it could not be read");
   if (c != NULL) jg_check_free(c);
   return whole;
 }
@@ -226,8 +226,7 @@ static bool check_meta(int fd, const meta_page *meta, uint64_t page_size, uint64
   if ((meta->trees[0].flags & TREE_FLAGS_FOREIGN) != TREE_INTEGER_KEYS)
     return jg_fail(f, "invalid_file", "%s: its free list is of an unknown kind", path);
   if ((meta->trees[1].flags & (TREE_FLAGS_FOREIGN | TREE_INTEGER_KEYS)) != 0)
-    return jg_fail(f, "incompatible",
-                   "%s: the flags of its main database are not supported", path);
+    return jg_fail(f, "incompatible", "%s: the flags of its main database are not supported", path);
   return check_root(fd, meta, page_size, &meta->trees[0], path, f) &&
          check_root(fd, meta, page_size, &meta->trees[1], path, f);
 }
@@ -237,11 +236,11 @@ bool jg_file_check(int fd, const char *path, const jg_open_options *o, jg_failur
   if (fstat(fd, &st) != 0) return jg_fail_rc(f, errno, path);
   if (!o->allow_remote && is_remote(fd))
     return jg_fail(f, "remote_filesystem",
-                   "%s: on a network or FUSE filesystem (allow_remote opens it all the same)", path);
+                   "%s: on a network or FUSE filesystem (allow_remote opens it all the same)",
+                   path);
   meta_page metas[2];
   uint64_t file_size = (uint64_t)st.st_size;
-  if (!read_meta(fd, 0, &metas[0]))
-    return jg_fail(f, "invalid_file", "%s: not an LMDB file", path);
+  if (!read_meta(fd, 0, &metas[0])) return jg_fail(f, "invalid_file", "%s: not an LMDB file", path);
   uint64_t page_size = metas[0].trees[0].pad; /* LMDB keeps the page size there */
   if (page_size != (uint64_t)sysconf(_SC_PAGESIZE))
     return jg_fail(f, "invalid_file", "%s: its page size is %llu, this machine's is %ld", path,
@@ -277,7 +276,8 @@ static int write_first_commit(const char *path, int mode) {
   MDB_env *env;
   MDB_txn *txn = NULL;
   MDB_dbi dbi;
-  unsigned char format_key[] = "\xff\xff\xff\xff\xff\xff\xff\xff" "format";
+  unsigned char format_key[] = "\xff\xff\xff\xff\xff\xff\xff\xff"
+                               "format";
   MDB_val key = {sizeof format_key - 1, format_key}, value = {1, "1"};
   int rc = mdb_env_create(&env);
   if (rc != 0) return rc;

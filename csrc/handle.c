@@ -38,7 +38,8 @@ void jg_close(jg_handle *top) {
   if (!top->open) return;
   jg_handle *h = top, *parent = NULL;
   while (parent != NULL || h->open) {
-    for (h->open = false; h->child != NULL; h = h->child) h->child->open = false;
+    for (h->open = false; h->child != NULL; h = h->child)
+      h->child->open = false;
     parent = h == top ? NULL : h->parent;
     h->release(h);
     unlink_from_parent(h);

@@ -64,8 +64,8 @@ typedef struct jg_failure { /* a failure on its way to Lua, where nothing may ra
 } jg_failure;
 
 bool jg_fail(jg_failure *f, const char *code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));                        /* always false */
-bool jg_fail_rc(jg_failure *f, int rc, const char *what);         /* always false */
+    __attribute__((format(printf, 3, 4)));                          /* always false */
+bool jg_fail_rc(jg_failure *f, int rc, const char *what);           /* always false */
 int jg_raise(lua_State *L, const char *code, const char *fmt, ...); /* fmt as lua_pushfstring */
 int jg_raise_rc(lua_State *L, int rc, const char *what);
 int jg_raise_failure(lua_State *L, const jg_failure *f);
@@ -74,8 +74,7 @@ void jg_open_errors(lua_State *L);
 
 /* ---- store.c ------------------------------------------------------------------------------ */
 
-void jg_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
-              const luaL_Reg *methods);
+void jg_class(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods);
 void *jg_test_handle(lua_State *L, int idx, const char *name); /* NULL: of another class */
 void *jg_check_handle(lua_State *L, int idx, const char *name);
 void jg_set_class(lua_State *L, const char *name); /* of what is on top of the stack */
@@ -130,7 +129,7 @@ typedef struct jg_db {
   unsigned trees_max;
   size_t trees_seen; /* entries of the main database when they were last opened */
   jg_trees trees;
-  jg_tx *writer;  /* the open write transaction */
+  jg_tx *writer;   /* the open write transaction */
   MDB_txn *spare;  /* a read transaction that has been reset, for the next one */
   MDB_txn *orphan; /* a write transaction collected on another thread: only its own may abort it */
   size_t page_size;
@@ -182,20 +181,20 @@ struct jg_bucket;
 struct jg_tx {
   jg_handle h;
   jg_db *db;
-  MDB_txn *outer;      /* the transaction of LMDB */
-  MDB_txn *txn;        /* the one to use: outer, or the innermost savepoint */
+  MDB_txn *outer; /* the transaction of LMDB */
+  MDB_txn *txn;   /* the one to use: outer, or the innermost savepoint */
   size_t id;
-  unsigned level;      /* 1, and one more for each open savepoint */
-  unsigned writes;     /* counts changes: a cursor that saw another count seeks again */
-  unsigned structure;  /* counts undone savepoints: a bucket that saw another looks itself up */
+  unsigned level;     /* 1, and one more for each open savepoint */
+  unsigned writes;    /* counts changes: a cursor that saw another count seeks again */
+  unsigned structure; /* counts undone savepoints: a bucket that saw another looks itself up */
   bool writable, managed, committed;
   jg_outcome handler; /* what its only handler waits for (tx.c) */
-  size_t size; /* of the file in use when it began, in bytes */
+  size_t size;        /* of the file in use when it began, in bytes */
   jg_counts counts;
 };
 
 jg_tx *jg_check_tx(lua_State *L, int idx);
-void jg_check_usable(lua_State *L, const jg_tx *tx);   /* tx_closed, tx_failed, and its DB's */
+void jg_check_usable(lua_State *L, const jg_tx *tx); /* tx_closed, tx_failed, and its DB's */
 void jg_check_writable(lua_State *L, const jg_tx *tx, const char *what);
 jg_tx *jg_tx_begin(lua_State *L, int db_idx, bool writable, bool managed); /* pushes it */
 void jg_tx_commit(lua_State *L, int idx);
@@ -221,7 +220,7 @@ void jg_trees_free(jg_trees *trees);
 #define JG_ROOT_TREE "\1jangada"
 #define JG_RECORD_SIZE 34 /* and the name of its tree behind it */
 #define JG_RECORD_SIZE_MAX (JG_RECORD_SIZE + JG_TREE_NAME_MAX)
-#define JG_ESCAPE_SIZE 17 /* magic and kind before a literal value */
+#define JG_ESCAPE_SIZE 17    /* magic and kind before a literal value */
 #define JG_TREE_NAME_MAX 502 /* so that the mark of a hidden tree fits into a key */
 enum { JG_INTEGER_KEYS = 1, JG_HAS_CHILDREN = 2 }; /* flags of a record */
 
@@ -242,7 +241,7 @@ void jg_copy_record(jg_record *to, const jg_record *from); /* as far as it is us
 void jg_put_u64(unsigned char into[8], uint64_t n);
 uint64_t jg_get_u64(const unsigned char from[8]);
 
-/* ---- bucket.c, access.c ------------------------------------------------------------------ */
+/* ---- bucket.c, buckets.c, access.c ------------------------------------------------------------------ */
 
 typedef struct jg_bucket {
   jg_handle h; /* parent: the transaction, or the bucket it is in */
@@ -251,8 +250,8 @@ typedef struct jg_bucket {
   MDB_dbi dbi;
   bool prefixed; /* its keys begin with `prefix` */
   unsigned char prefix[JG_PREFIX_SIZE];
-  bool has_record; /* a tree made by another program has none */
-  unsigned structure; /* tx->structure when last looked up */
+  bool has_record;         /* a tree made by another program has none */
+  unsigned structure;      /* tx->structure when last looked up */
   struct jg_bucket *below; /* scratch of look_from_top */
   const char *name;        /* a Lua string, anchored in a user value */
   size_t name_size;
@@ -275,10 +274,10 @@ typedef struct jg_found { /* what stands under a name */
   jg_record record;
 } jg_found;
 
-#define JG_MAIN_DBI 1              /* LMDB's number of the main database */
-#define JG_ROOT_ID 0               /* the prefix of the top level in the root tree */
-#define JG_SYSTEM_ID UINT64_MAX    /* and that of the store's own fields */
-#define JG_HIDDEN_MARK 'x'         /* before the names of trees that are no top-level buckets */
+#define JG_MAIN_DBI 1           /* LMDB's number of the main database */
+#define JG_ROOT_ID 0            /* the prefix of the top level in the root tree */
+#define JG_SYSTEM_ID UINT64_MAX /* and that of the store's own fields */
+#define JG_HIDDEN_MARK 'x'      /* before the names of trees that are no top-level buckets */
 
 int jg_find(jg_tx *tx, const jg_bucket *up, const char *name, size_t size, jg_found *found);
 int jg_create(jg_tx *tx, jg_bucket *up, const char *name, size_t size, jg_found *made);
@@ -314,6 +313,8 @@ void jg_bucket_finish_move(lua_State *L, int to_idx, jg_tx *tx, jg_bucket *to,
 int jg_bucket_lookup(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up);
 int jg_bucket_create(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up, bool ensure);
 int jg_bucket_delete(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up);
+void jg_check_parent(lua_State *L, jg_tx *tx, jg_bucket *up); /* usable, both? */
+int jg_raise_foreign(lua_State *L, const char *what, const char *name);
 int jg_buckets(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up);
 void jg_open_bucket(lua_State *L);
 extern const luaL_Reg jg_access_methods[], jg_move_methods[], jg_bucket_stats_methods[];
@@ -359,7 +360,7 @@ void jg_cursor_drop(jg_cursor *c); /* closes what LMDB knows of it */
 void jg_cursor_release(jg_handle *h);
 void jg_open_cursor(lua_State *L);
 
-/* ---- stats.c --------------------------------------------------------------------------------- */
+/* ---- stats.c ------------------------------------------------------------------------------- */
 
 void jg_add_counts(jg_counts *sum, const jg_counts *counts);
 void jg_push_counts(lua_State *L, const jg_counts *counts); /* into the table on top */

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* ---- sequences (Bolt 66 to 72) ---------------------------------------------------------------- */
+/* ---- sequences (Bolt 66 to 72) ------------------------------------------------------------- */
 
 static int bucket_sequence(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)jg_check_bucket(L, 1)->record.sequence);
@@ -48,7 +48,7 @@ static int bucket_next_sequence(lua_State *L) {
   return 1;
 }
 
-/* ---- moving (Bolt 45 to 51) ---------------------------------------------------------------------- */
+/* ---- moving (Bolt 45 to 51) ---------------------------------------------------------------- */
 
 /* The destination at index 3: a bucket, or a Tx for the top level (*up is NULL then). */
 static jg_tx *check_destination(lua_State *L, jg_bucket **up) {

@@ -19,8 +19,8 @@ void jg_options_known(lua_State *L, int idx, const char *const known[]) {
   lua_pushnil(L);
   while (lua_next(L, idx) != 0) {
     if (lua_type(L, -2) != LUA_TSTRING)
-      luaL_argerror(L, idx, lua_pushfstring(L, "option name expected, got a %s",
-                                            luaL_typename(L, -2)));
+      luaL_argerror(L, idx,
+                    lua_pushfstring(L, "option name expected, got a %s", luaL_typename(L, -2)));
     if (!is_known(lua_tostring(L, -2), known))
       luaL_argerror(L, idx, lua_pushfstring(L, "unknown option '%s'", lua_tostring(L, -2)));
     lua_pop(L, 1);
@@ -37,8 +37,9 @@ static bool push_option(lua_State *L, int idx, const char *name, int type) {
     return false;
   }
   if (found != type)
-    luaL_argerror(L, idx, lua_pushfstring(L, "option '%s' must be a %s, not a %s", name,
-                                          lua_typename(L, type), lua_typename(L, found)));
+    luaL_argerror(L, idx,
+                  lua_pushfstring(L, "option '%s' must be a %s, not a %s", name,
+                                  lua_typename(L, type), lua_typename(L, found)));
   return true;
 }
 
@@ -63,8 +64,9 @@ lua_Integer jg_option_integer(lua_State *L, int idx, const char *name, lua_Integ
   int exact;
   lua_Integer value = lua_tointegerx(L, -1, &exact);
   if (!exact || value < min || value > max)
-    luaL_argerror(L, idx, lua_pushfstring(L, "option '%s' must be an integer from %I to %I",
-                                          name, (LUAI_UACINT)min, (LUAI_UACINT)max));
+    luaL_argerror(L, idx,
+                  lua_pushfstring(L, "option '%s' must be an integer from %I to %I", name,
+                                  (LUAI_UACINT)min, (LUAI_UACINT)max));
   lua_pop(L, 1);
   return value;
 }
@@ -86,6 +88,6 @@ int jg_option_choice(lua_State *L, int idx, const char *name, const char *const 
     luaL_addstring(&list, choices[i]);
   }
   luaL_pushresult(&list);
-  return luaL_argerror(L, idx, lua_pushfstring(L, "option '%s' is %s, not '%s'", name,
-                                               lua_tostring(L, -1), value));
+  return luaL_argerror(
+      L, idx, lua_pushfstring(L, "option '%s' is %s, not '%s'", name, lua_tostring(L, -1), value));
 }

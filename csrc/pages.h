@@ -39,29 +39,29 @@ int jg_read(const jg_source *source, uint64_t at, void *into, size_t size);
 #define JG_DEPTH_MAX 32u /* LMDB's cursors cannot go deeper */
 
 enum { /* flags of a page */
-  JG_PAGE_BRANCH = 0x01,
-  JG_PAGE_LEAF = 0x02,
-  JG_PAGE_OVERFLOW = 0x04,
-  JG_PAGE_META = 0x08,
-  JG_PAGE_DIRTY = 0x10, /* on disk only in sub-pages */
-  JG_PAGE_FIXED = 0x20, /* keys of one size and nothing else (LMDB: LEAF2) */
-  JG_PAGE_SUB = 0x40
+       JG_PAGE_BRANCH = 0x01,
+       JG_PAGE_LEAF = 0x02,
+       JG_PAGE_OVERFLOW = 0x04,
+       JG_PAGE_META = 0x08,
+       JG_PAGE_DIRTY = 0x10, /* on disk only in sub-pages */
+       JG_PAGE_FIXED = 0x20, /* keys of one size and nothing else (LMDB: LEAF2) */
+       JG_PAGE_SUB = 0x40
 };
 
-enum { /* flags of a node */
-  JG_NODE_BIG = 0x01,  /* the value lies in overflow pages */
-  JG_NODE_TREE = 0x02, /* the value is the head of a tree */
-  JG_NODE_DUPS = 0x04  /* the value holds the values of a key that has several */
+enum {                      /* flags of a node */
+       JG_NODE_BIG = 0x01,  /* the value lies in overflow pages */
+       JG_NODE_TREE = 0x02, /* the value is the head of a tree */
+       JG_NODE_DUPS = 0x04  /* the value holds the values of a key that has several */
 };
 
 enum { /* flags of a tree */
-  JG_TREE_REVERSE_KEYS = 0x02,
-  JG_TREE_DUPS = 0x04,
-  JG_TREE_INTEGER_KEYS = 0x08,
-  JG_TREE_FIXED_DUPS = 0x10,
-  JG_TREE_INTEGER_DUPS = 0x20,
-  JG_TREE_REVERSE_DUPS = 0x40,
-  JG_TREE_FLAGS = 0x7e
+       JG_TREE_REVERSE_KEYS = 0x02,
+       JG_TREE_DUPS = 0x04,
+       JG_TREE_INTEGER_KEYS = 0x08,
+       JG_TREE_FIXED_DUPS = 0x10,
+       JG_TREE_INTEGER_DUPS = 0x20,
+       JG_TREE_REVERSE_DUPS = 0x40,
+       JG_TREE_FLAGS = 0x7e
 };
 
 typedef struct jg_tree_head { /* what LMDB knows of a tree (MDB_db) */
@@ -138,13 +138,13 @@ typedef struct jg_finding {
 } jg_finding;
 
 typedef enum jg_use { /* of a page */
-  JG_UNUSED,
-  JG_USE_META,
-  JG_USE_FREE,
-  JG_USE_BRANCH,
-  JG_USE_LEAF,
-  JG_USE_OVERFLOW,
-  JG_USE_CONTINUED /* a later page of an overflow run */
+                      JG_UNUSED,
+                      JG_USE_META,
+                      JG_USE_FREE,
+                      JG_USE_BRANCH,
+                      JG_USE_LEAF,
+                      JG_USE_OVERFLOW,
+                      JG_USE_CONTINUED /* a later page of an overflow run */
 } jg_use;
 
 extern const char *const jg_use_names[];
@@ -153,9 +153,9 @@ enum { JG_FREE_TREE, JG_MAIN_TREE, JG_NAMED_TREES }; /* numbers of trees */
 
 typedef struct jg_check_settings {
   size_t findings_max;
-  bool pinned;    /* check the snapshot of `tx_id`, which a read transaction holds */
+  bool pinned; /* check the snapshot of `tx_id`, which a read transaction holds */
   uint64_t tx_id;
-  bool map;       /* keep which tree uses which page */
+  bool map; /* keep which tree uses which page */
   bool (*progress)(void *context, uint64_t done, uint64_t total); /* false: stop. May be NULL */
   void *context;
 } jg_check_settings;

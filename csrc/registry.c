@@ -49,7 +49,8 @@ static void in_child(void) {
       db->lock_fd = -1;
     }
   opened = NULL;
-  for (; waiting != NULL; waiting = waiting->next) close(waiting->lock_fd); /* the rest is theirs */
+  for (; waiting != NULL; waiting = waiting->next)
+    close(waiting->lock_fd); /* the rest is theirs */
   pthread_mutex_unlock(&mutex);
 }
 
@@ -57,7 +58,7 @@ static void watch_forks(void) {
   pthread_atfork(before_fork, in_parent, in_child);
 }
 
-/* ---- what another thread let go of ---------------------------------------------------------- */
+/* ---- what another thread let go of --------------------------------------------------------- */
 
 void jg_abandon(const jg_db *db) {
   abandoned *a = malloc(sizeof *a);

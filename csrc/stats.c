@@ -34,7 +34,7 @@ void jg_push_counts(lua_State *L, const jg_counts *counts) {
   set_integer(L, "savepoints", counts->savepoints);
 }
 
-/* ---- readers ------------------------------------------------------------------------------------ */
+/* ---- readers ------------------------------------------------------------------------------- */
 
 typedef struct reader_text { /* LMDB tells of readers by lines of text, through a callback */
   char *text;                /* which must not raise: collected here first */
@@ -137,7 +137,7 @@ static uint64_t oldest_reader_age(jg_db *db) {
   return oldest;
 }
 
-/* ---- the file ------------------------------------------------------------------------------------- */
+/* ---- the file ------------------------------------------------------------------------------ */
 
 static int db_info(lua_State *L) {
   static const char *const durabilities[] = {"commit", "none"};
@@ -198,7 +198,8 @@ static int db_stats(lua_State *L) {
   mdb_txn_abort(txn);
   if (rc != 0) jg_raise_rc(L, rc, "stats");
   mdb_env_info(db->env, &info);
-  for (jg_handle *h = db->h.child; h != NULL; h = h->next) open_reads++;
+  for (jg_handle *h = db->h.child; h != NULL; h = h->next)
+    open_reads++;
   lua_createtable(L, 0, 20);
   set_integer(L, "reads", db->reads);
   set_integer(L, "commits", db->commits);
@@ -214,7 +215,7 @@ static int db_stats(lua_State *L) {
 const luaL_Reg jg_db_stats_methods[] = {
     {"info", db_info}, {"stats", db_stats}, {"readers", db_readers}, {NULL, NULL}};
 
-/* ---- buckets ---------------------------------------------------------------------------------------- */
+/* ---- buckets ------------------------------------------------------------------------------- */
 
 typedef struct bucket_stats { /* sums over a bucket and all buckets in it */
   uint64_t keys, buckets, trees, depth, branch_pages, leaf_pages, overflow_pages;
@@ -250,8 +251,11 @@ static int count_item(void *context, const jg_found *bucket, MDB_cursor *cursor)
 }
 
 static void check_found(jg_bucket *b, jg_found *found) {
-  *found = (jg_found){.kind = JG_IS_BUCKET, .dbi = b->dbi, .prefixed = b->prefixed,
-                      .has_record = b->has_record, .record = b->record};
+  *found = (jg_found){.kind = JG_IS_BUCKET,
+                      .dbi = b->dbi,
+                      .prefixed = b->prefixed,
+                      .has_record = b->has_record,
+                      .record = b->record};
 }
 
 static int bucket_stats_(lua_State *L) {

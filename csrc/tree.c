@@ -37,7 +37,8 @@ static void remove_at(jg_trees *trees, unsigned i) {
 }
 
 void jg_trees_free(jg_trees *trees) {
-  while (trees->count > 0) remove_at(trees, trees->count - 1);
+  while (trees->count > 0)
+    remove_at(trees, trees->count - 1);
   free(trees->list);
   *trees = (jg_trees){0};
 }
@@ -76,12 +77,13 @@ static int load_all(jg_db *db, MDB_txn *txn, unsigned level, size_t birth) {
   if (rc == 0) rc = mdb_cursor_open(txn, JG_MAIN_DBI, &cursor);
   if (rc != 0) return rc;
   while (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
-    if (value.mv_size == 48) rc = load_one(db, txn, &key, level, birth); /* the size of a database's record */
+    if (value.mv_size == 48)
+      rc = load_one(db, txn, &key, level, birth); /* the size of a database's record */
   mdb_cursor_close(cursor);
   return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/* Opens all trees, or those that other processes have made since: no transaction of ours is open. */
+/* Opens all trees, or those that other processes made since: no transaction of ours is open. */
 int jg_trees_refresh(jg_db *db) {
   MDB_txn *txn;
   MDB_stat stat;

@@ -34,7 +34,8 @@ jg_tx *jg_check_tx(lua_State *L, int idx) {
 }
 
 void jg_check_writable(lua_State *L, const jg_tx *tx, const char *what) {
-  if (!tx->writable) jg_raise(L, "tx_not_writable", "%s: the transaction is a read transaction", what);
+  if (!tx->writable)
+    jg_raise(L, "tx_not_writable", "%s: the transaction is a read transaction", what);
 }
 
 /* ---- handlers: on_commit, on_rollback ----------------------------------------------------- */
@@ -313,7 +314,7 @@ static int tx_release(lua_State *L) {
   return 0;
 }
 
-/* ---- what it tells -------------------------------------------------------------------------- */
+/* ---- what it tells ------------------------------------------------------------------------- */
 
 static int tx_id(lua_State *L) {
   jg_tx *tx = jg_check_handle(L, 1, JG_TX);
@@ -350,11 +351,13 @@ static int tx_stats(lua_State *L) {
 static int tx_tostring(lua_State *L) {
   jg_tx *tx = jg_check_handle(L, 1, JG_TX);
   lua_pushfstring(L, "jangada.Tx: %p (%s)", (void *)tx,
-                  !tx->h.open ? "closed" : tx->writable ? "write" : "read");
+                  !tx->h.open    ? "closed"
+                  : tx->writable ? "write"
+                                 : "read");
   return 1;
 }
 
-/* ---- top-level buckets ----------------------------------------------------------------------- */
+/* ---- top-level buckets --------------------------------------------------------------------- */
 
 static int tx_bucket(lua_State *L) {
   return jg_bucket_lookup(L, 1, jg_check_tx(L, 1), NULL);

@@ -47,8 +47,8 @@ static int walk_items(jg_tx *tx, found_list *list, const jg_found *bucket,
   if (bucket->prefixed) key = first.val;
   rc = mdb_cursor_get(cursor, &key, &value, bucket->prefixed ? MDB_SET_RANGE : MDB_FIRST);
   while (rc == 0) {
-    if (bucket->prefixed && (key.mv_size < JG_PREFIX_SIZE ||
-                             memcmp(key.mv_data, first.bytes, JG_PREFIX_SIZE) != 0))
+    if (bucket->prefixed &&
+        (key.mv_size < JG_PREFIX_SIZE || memcmp(key.mv_data, first.bytes, JG_PREFIX_SIZE) != 0))
       break;
     if (has_children) rc = push_child(tx, list, &value);
     if (rc == 0) rc = visitor->item(context, bucket, cursor);
