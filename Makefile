@@ -79,8 +79,8 @@ gc-torture: all spec-tools ## run the specs with the collector always on
 	  --seed $$(date +%s)
 
 SECONDS ?= 3600
-fuzz: all ## random operations on the store against a model (SECONDS=3600 SEED=1)
-	@$(RUN) spec/support/fuzz.lua --seconds '$(SECONDS)' --seed '$(SEED)'
+fuzz: all ## random operations, and kill -9, against a model (SECONDS=3600 SEED=1)
+	@LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/?.so;;' sh tools/fuzz '$(SECONDS)' '$(SEED)'
 
 bench: bench-store bench-lab ## all benchmarks
 

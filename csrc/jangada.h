@@ -241,7 +241,7 @@ void jg_copy_record(jg_record *to, const jg_record *from); /* as far as it is us
 void jg_put_u64(unsigned char into[8], uint64_t n);
 uint64_t jg_get_u64(const unsigned char from[8]);
 
-/* ---- bucket.c, buckets.c, access.c ------------------------------------------------------------------ */
+/* ---- bucket.c, buckets.c, access.c ------------------------------------------------ */
 
 typedef struct jg_bucket {
   jg_handle h; /* parent: the transaction, or the bucket it is in */

@@ -25,23 +25,35 @@ describe("the store under random operations", function()
     for seed = first, first + 11 do fuzz(seed, 5) end
   end)
 
-  it("keeps what it acknowledged when it is killed", function()
-    for seed = first, first + 4 do
+  local function run(arguments)
+    return io.popen(("LUA_PATH='%s' LUA_CPATH='%s' %s 2>&1"):format(package.path, package.cpath,
+      arguments))
+  end
+
+  -- Runs until it is killed; returns the digests of its last commit and of what may follow it.
+  local function run_and_kill(seed, path, seconds)
+    local committed, pending
+    local pipe <close> = run(("timeout -s KILL %s lua5.4 spec/support/fuzz.lua --seconds 60 "
+      .. "--seed %d --file '%s' --acknowledge --resume"):format(seconds, seed, path))
+    for line in pipe:lines() do
+      local what, digest = line:match("^(%a+) (%x+%.%d+)$")
+      if what == "pending" then pending = digest end
+      if what == "committed" then committed = digest end
+    end
+    return committed, pending
+  end
+
+  it("keeps what it acknowledged when it is killed, again and again", function()
+    for seed = first, first + 2 do
       local path = fresh.path()
-      local command = ("LUA_PATH='%s' LUA_CPATH='%s' timeout -s KILL %s lua5.4 "
-        .. "spec/support/fuzz.lua --seconds 60 --seed %d --file '%s' --acknowledge 2>&1"):format(
-        package.path, package.cpath, 0.1 + seed % 7 / 20, seed, path)
-      local committed, pending
-      for line in io.popen(command):lines() do
-        local what, digest = line:match("^(%a+) (%x+%.%d+)$")
-        if what == "pending" then pending = digest end
-        if what == "committed" then committed = digest end
+      for life = 1, 3 do
+        local committed, pending = run_and_kill(seed + life, path, 0.15 + (seed + life) % 7 / 20)
+        local pipe <close> = run(("lua5.4 spec/support/fuzz.lua --digest '%s'"):format(path))
+        local found = pipe:read("l")
+        assert(committed and (found == committed or found == pending),
+          ("SEED=%d, life %d: found %s, acknowledged %s, pending %s"):format(seed, life, found,
+          committed, pending))
       end
-      local pipe <close> = io.popen(("LUA_PATH='%s' LUA_CPATH='%s' lua5.4 "
-        .. "spec/support/fuzz.lua --digest '%s' 2>&1"):format(package.path, package.cpath, path))
-      local found = pipe:read("l")
-      assert(committed and (found == committed or found == pending),
-        ("SEED=%d: found %s, acknowledged %s, pending %s"):format(seed, found, committed, pending))
     end
   end)
 end)

@@ -1,11 +1,12 @@
 -- A fuzzer of the store: random operations on all handles, stale ones too, compared one by one
 -- with a model (model.lua). The verdicts: no signal, no hang, equal to the model. A program:
 --
---   lua5.4 spec/support/fuzz.lua --seconds N --seed S [--file PATH] [--acknowledge]
+--   lua5.4 spec/support/fuzz.lua --seconds N --seed S [--file PATH] [--acknowledge] [--resume]
 --
 -- With --acknowledge each commit is flushed, and prints "pending DIGEST" before and "committed
 -- DIGEST" after, DIGEST being that of all that is then committed: whoever kills the process must
--- find one of the last two in the file. With --digest FILE it prints that of a file.
+-- find one of the last two in the file. With --resume it goes on with the file as it is; with
+-- --digest FILE it checks a file and prints the digest of it.
 local errors = require "jangada.errors"
 local model = require "spec.support.model"
 local ops = require "spec.support.fuzz_ops"
@@ -254,7 +255,8 @@ end
 local fuzz = {}
 
 --- Runs for some seconds; raises when the store and the model differ.
----@param options {seconds: number, seed: integer, path: string, acknowledge: boolean?}
+---@param options {seconds: number, seed: integer, path: string, acknowledge: boolean?,
+---resume: boolean?}
 ---@return integer steps how many operations were compared
 function fuzz.run(options)
   math.randomseed(options.seed)
@@ -264,6 +266,7 @@ function fuzz.run(options)
     committed = model.node(), fired = {}, handler = 0, steps = 0,
   }
   open(world)
+  if options.resume then world.committed = world.db:view(ops.read) end
   local deadline = os.clock() + options.seconds
   repeat
     local ok, raised = pcall(steps, world, 200, 0)
@@ -282,8 +285,9 @@ local function main(...)
   local i = 1
   while list[i] do
     local name = list[i]:match("^%-%-(%a+)$") or error("unknown argument: " .. list[i], 0)
-    options[name] = name == "acknowledge" or list[i + 1]
-    i = i + (name == "acknowledge" and 1 or 2)
+    local is_flag = name == "acknowledge" or name == "resume"
+    options[name] = is_flag or list[i + 1]
+    i = i + (is_flag and 1 or 2)
   end
   io.stdout:setvbuf("line")
   if options.digest then

@@ -177,6 +177,25 @@ local function write(subject, into)
   return into
 end
 
+local function read_items(bucket, node)
+  node.integer, node.sequence = (pcall(bucket.get, bucket, 0)), bucket:sequence()
+  for key, value in bucket:each() do
+    node.items[key] = value or read_items(bucket:bucket(key), model.node())
+  end
+  return node
+end
+
+--- The model of what a transaction sees: to go on with a file that another process left.
+---@param tx jangada.Tx
+---@return table node
+function ops.read(tx)
+  local node = model.node()
+  for name, bucket in tx:buckets() do
+    node.items[name] = read_items(bucket, model.node())
+  end
+  return node
+end
+
 function ops.digest(text_or_tx)
   local text = text_or_tx
   if type(text) ~= "string" then text = table.concat(write(text_or_tx, {}), "\n") end
