@@ -28,19 +28,19 @@ local function remove(path)
   os.remove(path .. "-lock")
 end
 
-local function peer(program, kind, path, count)
-  local output = capture(("%s %s %s items %d %d %d"):format(program, kind, path, count or COUNT,
-    SIZE, BATCH))
+local function peer(program, kind, path)
+  local output = capture(("%s %s %s items %d %d %d"):format(program, kind, path, COUNT, SIZE,
+    BATCH))
   return tonumber(output:match("^(%S+)")) or error("no figure from " .. program)
 end
 
-local function append(path, durability, count)
+local function append(path, durability)
   local db <close> = assert(store.open(path, { durability = durability }))
   db:update(function(tx) tx:create_bucket("items", { keys = "integer" }) end)
   local data, values = ("x"):rep(SIZE), {}
   for i = 1, BATCH do values[i] = data end
   local started = clock()
-  for first = 1, count, BATCH do
+  for first = 1, COUNT, BATCH do
     db:update(function(tx) tx:bucket("items"):append(first, values) end)
   end
   return clock() - started
@@ -87,10 +87,10 @@ local loads = {
     c = function() return peer(C, "scan", file) end,
     python = function() return peer(PYTHON, "scan", file) end },
   { "append, batches of 1,000, no flush", 0.8, nil,
-    ours = function() remove(file .. ".a") return append(file .. ".a", "none", COUNT) end,
+    ours = function() remove(file .. ".a") return append(file .. ".a", "none") end,
     c = function() remove(file .. ".c") return peer(C, "append", file .. ".c") end },
   { "append, batches of 1,000, durable", 0.8, 1.3,
-    ours = function() remove(file .. ".a") return append(file .. ".a", "commit", COUNT) end,
+    ours = function() remove(file .. ".a") return append(file .. ".a", "commit") end,
     c = function()
       remove(file .. ".c")
       return peer(C, "append_durable", file .. ".c")
@@ -115,9 +115,8 @@ local function measure(load)
     end
   end
   screen:clear()
-  local count = load.count or COUNT
   local rate = {}
-  for who, list in pairs(seconds) do rate[who] = #list > 0 and count / median(list) or nil end
+  for who, list in pairs(seconds) do rate[who] = #list > 0 and COUNT / median(list) or nil end
   return rate
 end
 
@@ -128,7 +127,7 @@ end
 
 screen:print("%d entries of %d bytes, 8-byte keys; median of %d runs; items a second", COUNT, SIZE,
   RUNS)
-append(file, "none", COUNT)
+append(file, "none")
 local rows = {}
 for i, load in ipairs(loads) do
   local rate = measure(load)
