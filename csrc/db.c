@@ -184,6 +184,11 @@ int jg_db_begin_txn(jg_db *db, unsigned flags, MDB_txn **txn) {
 /* Before a transaction begins: trees that other processes made are opened, and trees of deleted
 ** buckets removed when they crowd out new ones. Both need that nothing is open. */
 int jg_db_refresh(jg_db *db, bool writable) {
+  if (db->orphan != NULL) { /* first of all: whoever writes would wait for it for ever */
+    mdb_txn_abort(db->orphan);
+    db->orphan = NULL;
+    jg_trees_forget(&db->trees, 1);
+  }
   if (db->h.child != NULL) return 0;
   if (db->shared || db->read_only) return jg_trees_refresh(db);
   if (!writable || db->trees.count + 4 < db->trees_max) return 0;

@@ -165,7 +165,7 @@ static void release(jg_handle *h) {
   if (!jg_is_forked(db)) {
     bool is_foreign = tx->writable && !pthread_equal(db->thread, pthread_self());
     if (tx->outer != NULL && is_foreign) {
-      db->orphan = tx->outer; /* its lock is the other thread's: begin aborts it there */
+      db->orphan = tx->outer; /* its lock is the other thread's: jg_db_refresh, there */
     } else if (tx->outer != NULL && !tx->writable && db->h.open && db->spare == NULL) {
       mdb_txn_reset(tx->outer); /* kept for the next read: that saves its allocation */
       db->spare = tx->outer;
@@ -184,11 +184,6 @@ static void release(jg_handle *h) {
 }
 
 static int begin_txn(jg_db *db, jg_tx *tx) {
-  if (db->orphan != NULL) {
-    mdb_txn_abort(db->orphan);
-    db->orphan = NULL;
-    jg_trees_forget(&db->trees, 1);
-  }
   if (!tx->writable && db->spare != NULL) {
     tx->outer = db->spare;
     db->spare = NULL;

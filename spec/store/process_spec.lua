@@ -275,6 +275,23 @@ describe("on another thread of the same Lua state", function()
     db:view(function(tx) assert.equal("v", tx:bucket("b"):get("k")) end)
   end)
 
+  it("a writer collected there does not hang a full table's purge (traps 5, 7)", function()
+    local path = fresh.path()
+    assert.equal("ok", children.run(function()
+      local db = assert(store.open(path, { trees_max = 8 }))
+      db:update(function(tx)
+        for i = 1, 6 do tx:create_bucket("b" .. i):put("k", "v") end
+      end)
+      collectgarbage("stop")
+      db:begin("write"):bucket("b1"):put("k", "lost")
+      process.alarm(5)
+      process.in_thread(function() collectgarbage() collectgarbage() end)
+      collectgarbage("restart")
+      db:update(function(tx) assert(tx:bucket("b1"):get("k") == "v") end)
+      return "ok"
+    end))
+  end)
+
   it("handles collected on another thread hang and harm nothing (traps 5, 7)", function()
     for _, keeps_db in ipairs{ true, false } do
       local path = fresh.path()
