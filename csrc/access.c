@@ -58,6 +58,14 @@ void jg_copy_key(jg_key *to, const jg_key *from) {
   to->val = (MDB_val){from->val.mv_size, to->bytes};
 }
 
+/* The last key that a prefix can have behind it. */
+void jg_prefix_end(const unsigned char *prefix, unsigned char end[JG_LMDB_KEY_SIZE_MAX],
+                   MDB_val *key) {
+  memset(end, 0xff, JG_LMDB_KEY_SIZE_MAX);
+  memcpy(end, prefix, JG_PREFIX_SIZE);
+  *key = (MDB_val){JG_LMDB_KEY_SIZE_MAX, end};
+}
+
 bool jg_in_bucket(const jg_bucket *b, const MDB_val *key) {
   return !b->prefixed ||
          (key->mv_size >= JG_PREFIX_SIZE && memcmp(key->mv_data, b->prefix, JG_PREFIX_SIZE) == 0);
@@ -99,14 +107,8 @@ static void check_value(lua_State *L, int idx, const char *what, MDB_val *value)
              (LUAI_UACINT)value->mv_size, (LUAI_UACINT)JG_VALUE_SIZE_MAX);
 }
 
-static int put_value(jg_bucket *b, MDB_val *key, const MDB_val *value, unsigned flags) {
-  MDB_val stored = *value;
-  if (is_plain(b) || !jg_value_must_escape(value))
-    return mdb_put(b->tx->txn, b->dbi, key, &stored, flags);
-  stored = (MDB_val){value->mv_size + JG_ESCAPE_SIZE, NULL};
-  int rc = mdb_put(b->tx->txn, b->dbi, key, &stored, flags | MDB_RESERVE);
-  if (rc == 0) jg_value_escape(value, stored.mv_data);
-  return rc;
+static bool escapes(const jg_bucket *b, const MDB_val *value) {
+  return !is_plain(b) && jg_value_must_escape(value);
 }
 
 /* Is there a nested bucket under the key? Only a bucket that ever had one needs to look. */
@@ -159,7 +161,11 @@ static int bucket_put(lua_State *L) {
   check_no_child(L, b, &key.val, "put");
   b->tx->writes++;
   b->tx->counts.puts++;
-  int rc = put_value(b, &key.val, &value, 0);
+  size_t mark = jg_ops_mark(b->tx);
+  int rc;
+  do
+    rc = jg_put(b->tx, b->dbi, NULL, &key.val, &value, 0, escapes(b, &value));
+  while (jg_again(b->tx, mark, &rc));
   if (rc != 0) jg_raise_rc(L, rc, "put");
   return 0;
 }
@@ -172,9 +178,13 @@ static int bucket_delete(lua_State *L) {
   check_no_child(L, b, &key.val, "delete");
   b->tx->writes++;
   b->tx->counts.deletes++;
-  int rc = mdb_del(b->tx->txn, b->dbi, &key.val, NULL);
+  size_t mark = jg_ops_mark(b->tx);
+  int rc, deleted;
+  do
+    rc = deleted = jg_del(b->tx, b->dbi, NULL, &key.val);
+  while (jg_again(b->tx, mark, &rc));
   if (rc != 0 && rc != MDB_NOTFOUND) jg_raise_rc(L, rc, "delete");
-  lua_pushboolean(L, rc == 0);
+  lua_pushboolean(L, deleted == 0);
   return 1;
 }
 
@@ -240,7 +250,7 @@ static void check_append(lua_State *L, jg_bucket *b, lua_Integer n) {
 /* All has been checked. One cursor for all: LMDB then stays on the last page. */
 static int append_all(lua_State *L, jg_bucket *b, lua_Integer n) {
   MDB_cursor *cursor;
-  MDB_val value, stored;
+  MDB_val value;
   jg_key key;
   bool has_list = lua_istable(L, 2);
   size_t skip = b->prefixed ? JG_PREFIX_SIZE : 0;
@@ -256,11 +266,8 @@ static int append_all(lua_State *L, jg_bucket *b, lua_Integer n) {
       jg_put_u64(key.bytes + skip, first + (uint64_t)(i - 1));
     lua_rawgeti(L, 3, i);
     value.mv_data = (void *)lua_tolstring(L, -1, &value.mv_size);
-    bool escapes = !is_plain(b) && jg_value_must_escape(&value);
-    stored = escapes ? (MDB_val){value.mv_size + JG_ESCAPE_SIZE, NULL} : value;
-    rc = mdb_cursor_put(cursor, &key.val, &stored, flags | (escapes ? MDB_RESERVE : 0));
+    rc = jg_put(b->tx, b->dbi, cursor, &key.val, &value, flags, escapes(b, &value));
     if (rc == MDB_KEYEXIST && i > 1) rc = MDB_CORRUPTED; /* they ascend */
-    if (rc == 0 && escapes) jg_value_escape(&value, stored.mv_data);
     lua_pop(L, 1);
   }
   mdb_cursor_close(cursor);
@@ -280,7 +287,11 @@ static int bucket_append(lua_State *L) {
     luaL_argcheck(L, (lua_Integer)lua_rawlen(L, 2) == n, 3, "as many values as keys expected");
   check_append(L, b, n);
   b->tx->writes++;
-  int rc = n > 0 ? append_all(L, b, n) : 0;
+  size_t mark = jg_ops_mark(b->tx);
+  int rc = 0;
+  do
+    if (n > 0) rc = append_all(L, b, n);
+  while (jg_again(b->tx, mark, &rc));
   if (rc == MDB_KEYEXIST) raise_not_past(L);
   if (rc != 0) jg_raise_rc(L, rc, "append");
   b->tx->counts.appended += (uint64_t)n;
@@ -312,12 +323,29 @@ static int walk_range(jg_bucket *b, const jg_key *from, const jg_key *to, bool d
       *has_child = true;
       break;
     }
-    if (deletes && (rc = mdb_cursor_del(cursor, 0)) != 0) break;
+    if (deletes && (rc = mdb_cursor_del(cursor, 0)) != 0) break; /* jg_note_range follows */
     ++*count;
     rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
   }
   mdb_cursor_close(cursor);
   return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int delete_range(jg_bucket *b, const jg_key *from, const jg_key *to, lua_Integer *count) {
+  MDB_val first = {JG_PREFIX_SIZE, b->prefix}, last;
+  unsigned char end[JG_LMDB_KEY_SIZE_MAX];
+  size_t mark = jg_ops_mark(b->tx);
+  bool has_child;
+  int rc;
+  if (b->prefixed) jg_prefix_end(b->prefix, end, &last);
+  do {
+    *count = 0;
+    rc = walk_range(b, from, to, true, &has_child, count);
+    if (rc == 0 && *count > 0)
+      rc = jg_note_range(b->tx, b->dbi, from != NULL ? &from->val : b->prefixed ? &first : NULL,
+                         to != NULL ? &to->val : b->prefixed ? &last : NULL, (uint64_t)*count);
+  } while (jg_again(b->tx, mark, &rc));
+  return rc;
 }
 
 /* bucket:delete_range(from, to): both inclusive, nil leaves that end open; returns the count. */
@@ -334,10 +362,8 @@ static int bucket_delete_range(lua_State *L) {
     rc = walk_range(b, has_from ? &from : NULL, has_to ? &to : NULL, false, &has_child, &count);
   if (rc == 0 && has_child)
     jg_raise(L, "incompatible", "delete_range: there is a bucket within the range");
-  count = 0;
   b->tx->writes++;
-  if (rc == 0)
-    rc = walk_range(b, has_from ? &from : NULL, has_to ? &to : NULL, true, &has_child, &count);
+  if (rc == 0) rc = delete_range(b, has_from ? &from : NULL, has_to ? &to : NULL, &count);
   if (rc != 0) jg_raise_rc(L, rc, "delete_range");
   b->tx->counts.deletes += (uint64_t)count;
   lua_pushinteger(L, count);

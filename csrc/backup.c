@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
 **
-** backup.c - a copy of a live file, and flushing by hand.
+** backup.c - a copy of a live file.
 */
-#include "jangada.h"
+#include "journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,17 +46,9 @@ static int db_backup(lua_State *L) {
   luaL_argcheck(L, size > 0, 2, "the path is empty");
   luaL_argcheck(L, strlen(path) == size, 2, "the path holds a NUL byte");
   jg_failure f = {0};
+  jg_db_checkpoint(L, db, "backup", true);
   if (!copy(db, path, &f)) jg_raise_failure(L, &f);
   return 0;
 }
 
-/* db:sync(): flushes what durability `none` has not. */
-static int db_sync(lua_State *L) {
-  jg_db *db = jg_check_db(L, 1);
-  if (db->read_only) jg_raise(L, "db_read_only", "sync: %s: opened read_only", db->path);
-  int rc = mdb_env_sync(db->env, 1);
-  if (rc != 0) jg_raise_rc(L, rc, "sync");
-  return 0;
-}
-
-const luaL_Reg jg_backup_methods[] = {{"backup", db_backup}, {"sync", db_sync}, {NULL, NULL}};
+const luaL_Reg jg_backup_methods[] = {{"backup", db_backup}, {NULL, NULL}};

@@ -103,7 +103,7 @@ int jg_hide(jg_tx *tx, const char *tree_name, char why) {
   int rc = jg_find_root(tx, &root);
   if (rc != 0) return rc;
   jg_hidden_key(&key, tree_name);
-  return mdb_put(tx->txn, root, &key.val, &value, 0);
+  return jg_put(tx, root, NULL, &key.val, &value, 0, false);
 }
 
 static int unhide(jg_tx *tx, const char *tree_name) {
@@ -112,7 +112,7 @@ static int unhide(jg_tx *tx, const char *tree_name) {
   int rc = jg_find_root(tx, &root);
   if (rc != 0) return rc;
   jg_hidden_key(&key, tree_name);
-  return mdb_del(tx->txn, root, &key.val, NULL);
+  return jg_del(tx, root, NULL, &key.val);
 }
 
 static void found_tree(const jg_tree *tree, jg_found *found) {
@@ -189,7 +189,7 @@ static int new_id(jg_tx *tx, MDB_dbi root, uint64_t *id) {
   *id = rc == 0 ? jg_get_u64(value.mv_data) : 1; /* 0 is the top level */
   jg_put_u64(bytes, *id + 1);
   value = (MDB_val){8, bytes};
-  return mdb_put(tx->txn, root, &key.val, &value, 0);
+  return jg_put(tx, root, NULL, &key.val, &value, 0, false);
 }
 
 static int write_record(jg_tx *tx, const jg_bucket *up, const char *name, size_t size,
@@ -205,7 +205,7 @@ static int write_record(jg_tx *tx, const jg_bucket *up, const char *name, size_t
     rc = jg_find_root(tx, &dbi);
   if (rc != 0) return rc;
   jg_child_key(&key, up, name, size);
-  return mdb_put(tx->txn, dbi, &key.val, &value, 0);
+  return jg_put(tx, dbi, NULL, &key.val, &value, 0, false);
 }
 
 /* Also for a tree of another program, which has no record until it needs one. */
@@ -277,7 +277,7 @@ int jg_move(jg_tx *tx, const jg_bucket *from, jg_bucket *to, const char *name, s
     strcpy(record->tree, name);
   } else if (rc == 0) {
     jg_child_key(&key, from, name, size);
-    rc = mdb_del(tx->txn, from != NULL ? from->dbi : root, &key.val, NULL);
+    rc = jg_del(tx, from != NULL ? from->dbi : root, NULL, &key.val);
   }
   if (rc == 0 && record->kind == 'T' && strcmp(record->tree, name) == 0) {
     if (from == NULL) rc = jg_hide(tx, name, JG_MOVED);

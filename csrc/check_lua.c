@@ -163,7 +163,7 @@ static int db_check(lua_State *L) {
   watch w;
   for (int attempt = 0; rc == JG_CHECK_MOVED && attempt < ATTEMPTS_MAX; attempt++) {
     lua_settop(L, CHECKER_AT);
-    jg_tx *tx = jg_tx_begin(L, SUBJECT, false, true);
+    jg_tx *tx = jg_tx_begin(L, SUBJECT, JG_MANAGED | JG_SNAPSHOT);
     int fd = -1;
     w = (watch){.L = L, .db = tx->db, .tx = &tx->h};
     rc = mdb_env_get_fd(tx->db->env, &fd);

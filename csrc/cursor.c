@@ -221,7 +221,10 @@ static int cursor_delete(lua_State *L) {
     jg_raise(L, "incompatible", "delete: there is a bucket under that key");
   b->tx->writes++;
   b->tx->counts.deletes++;
-  rc = mdb_cursor_del(c->cur, 0);
+  size_t mark = jg_ops_mark(b->tx);
+  do
+    rc = jg_del(b->tx, b->dbi, c->cur, &c->key.val);
+  while (jg_again(b->tx, mark, &rc));
   if (rc != 0) jg_raise_rc(L, rc, "delete");
   c->position = JG_DELETED;
   c->synced = false;

@@ -2,14 +2,15 @@
 **
 ** db.c - the class DB: one open file (open.c says how it is opened).
 **
-** User values of a DB: 1 a weak table that holds the open write transaction.
+** User values of a DB: 1 a weak table that holds the open write transaction, 2 its memory disk,
+** 3 transactions whose handlers wait for their flush (ticket.c).
 */
-#include "jangada.h"
+#include "journal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { WRITER = 1 };
+enum { WRITER = 1, DISK, QUEUE, USER_VALUES = QUEUE };
 
 /* ---- checks ------------------------------------------------------------------------------ */
 
@@ -24,10 +25,17 @@ void jg_check_process(lua_State *L, const jg_db *db) {
     jg_raise(L, "wrong_thread", "the file was opened by another thread");
 }
 
+/* After a failed flush nobody knows what the disk holds. */
+void jg_check_serving(lua_State *L, const jg_db *db) {
+  jg_check_process(L, db);
+  if (db->journal != NULL && atomic_load(&db->journal->failed) != 0)
+    jg_raise_journal(L, db, 0, db->path);
+}
+
 jg_db *jg_check_db(lua_State *L, int idx) {
   jg_db *db = jg_check_handle(L, idx, JG_DB);
   if (!db->h.open) jg_raise(L, "db_closed", "the DB is closed");
-  jg_check_process(L, db);
+  jg_check_serving(L, db);
   return db;
 }
 
@@ -36,8 +44,8 @@ jg_db *jg_check_db(lua_State *L, int idx) {
 static const char *const open_options[] = {
     "mode",   "read_only", "durability",  "size_max",     "lock_timeout_ms",
     "shared", "trees_max", "readers_max", "allow_remote", "verify",
-    NULL};
-static const char *const durabilities[] = {"commit", "none", NULL};
+    "journal_size", "journal_disk", "flusher", "salvage", NULL};
+static const char *const durabilities[] = {"commit", "none", "journal", NULL};
 
 static void read_options(lua_State *L, int idx, jg_open_options *o) {
   jg_options_known(L, idx, open_options);
@@ -51,6 +59,13 @@ static void read_options(lua_State *L, int idx, jg_open_options *o) {
   o->size_max = (size_t)jg_option_integer(L, idx, "size_max", (lua_Integer)1 << 40, 1 << 16,
                                           (lua_Integer)1 << 46);
   o->size_max &= ~(size_t)0xffff; /* whole pages, of any machine */
+  o->journal_size = (uint64_t)jg_option_integer(L, idx, "journal_size", 16 << 20,
+                                                JG_JOURNAL_SIZE_MIN, JG_JOURNAL_SIZE_MAX);
+  o->journal_size &= ~(uint64_t)511;
+  o->flusher = jg_option_boolean(L, idx, "flusher", true);
+  o->salvage = jg_option_boolean(L, idx, "salvage", false);
+  if (o->shared && o->durability == JG_JOURNAL)
+    luaL_argerror(L, idx, "durability 'journal' and shared exclude each other");
   o->trees_max = (unsigned)jg_option_integer(L, idx, "trees_max", 128, 1, 65536);
   o->readers_max = (unsigned)jg_option_integer(L, idx, "readers_max", 1024, 1, 65536);
 }
@@ -61,15 +76,23 @@ int jg_store_open(lua_State *L) {
   const char *path = lua_tolstring(L, 1, &size);
   luaL_argcheck(L, size > 0, 1, "the path is empty");
   luaL_argcheck(L, strlen(path) == size, 1, "the path holds a NUL byte");
-  jg_open_options options;
+  jg_open_options options = {0};
   read_options(L, 2, &options);
-  jg_db *db = lua_newuserdatauv(L, sizeof *db, 1);
+  lua_settop(L, 2);
+  jg_db *db = lua_newuserdatauv(L, sizeof *db, USER_VALUES);
   memset(db, 0, sizeof *db);
   db->lock_fd = -1;
+  db->queue_first = 1;
   jg_set_class(L, JG_DB);
   lua_createtable(L, 1, 0);
   jg_set_weak(L);
   lua_setiuservalue(L, -2, WRITER);
+  if (jg_has_option(L, 2, "journal_disk")) {
+    lua_pushliteral(L, "journal_disk");
+    lua_rawget(L, 2);
+    options.journal_disk = jg_check_memory_disk(L, lua_gettop(L));
+    lua_setiuservalue(L, -2, DISK);
+  }
   jg_failure f = {0};
   if (!jg_db_open(db, path, &options, &f)) {
     jg_db_release(&db->h);
@@ -114,7 +137,7 @@ static int run(lua_State *L, bool writable) {
   luaL_checktype(L, 2, LUA_TFUNCTION);
   int args = lua_gettop(L) - 2;
   luaL_checkstack(L, args + 8, "too many arguments");
-  jg_tx *tx = jg_tx_begin(L, 1, writable, true);
+  jg_tx *tx = jg_tx_begin(L, 1, JG_MANAGED | (writable ? JG_WRITES : 0));
   int at = lua_gettop(L); /* stack: db fn args tx */
   lua_pushvalue(L, 2);
   lua_pushvalue(L, at);
@@ -129,7 +152,7 @@ static int run(lua_State *L, bool writable) {
   if (ok && !tx->h.open)
     jg_raise(L, "tx_closed", "%s: the DB was closed within it", writable ? "update" : "view");
   if (ok && writable)
-    jg_tx_commit(L, at);
+    jg_tx_commit(L, at, true);
   else
     jg_tx_rollback(L, at, !ok);
   if (!ok) lua_error(L);
@@ -166,7 +189,7 @@ static int db_begin(lua_State *L) {
   static const char *const kinds[] = {"read", "write", NULL};
   jg_check_db(L, 1);
   luaL_checktype(L, 2, LUA_TSTRING);
-  jg_tx_begin(L, 1, luaL_checkoption(L, 2, NULL, kinds) == 1, false);
+  jg_tx_begin(L, 1, luaL_checkoption(L, 2, NULL, kinds) == 1 ? JG_WRITES : JG_SNAPSHOT);
   return 1;
 }
 
@@ -201,6 +224,7 @@ int jg_db_refresh(jg_db *db, bool writable) {
 static void close_all(lua_State *L, jg_db *db) {
   push_writer(L, db);
   jg_close(&db->h);
+  if (db->close_rc == 0 && !jg_is_forked(db)) jg_fire_durable(L, db, 1);
   if (!lua_isnil(L, -1) && !jg_is_forked(db))
     jg_tx_handlers(L, lua_gettop(L), JG_ON_ROLLBACK, 0, false);
 }
@@ -214,7 +238,25 @@ static int db_close(lua_State *L) {
   jg_check_process(L, db);
   if (db->h.child != NULL && !force)
     jg_raise(L, "tx_open", "%s: transactions are open (force=true rolls them back)", db->path);
+  if (db->journal != NULL && db->journal->views > 0)
+    jg_raise(L, "read_tx_active", "%s: a view is open", db->path);
   close_all(L, db);
+  if (db->close_rc != 0)
+    jg_raise(L, jg_code_of(db->close_rc),
+             "close: %s; what was committed is in the journal, and not lost",
+             mdb_strerror(db->close_rc));
+  return 0;
+}
+
+/* db:abandon(): drops it as a crash would, for tests and simulation. */
+static int db_abandon(lua_State *L) {
+  jg_db *db = jg_check_handle(L, 1, JG_DB);
+  if (!db->h.open) return 0;
+  jg_check_process(L, db);
+  if (db->journal != NULL && db->journal->views > 0)
+    jg_raise(L, "read_tx_active", "%s: a view is open", db->path);
+  db->abandons = true;
+  jg_close(&db->h);
   return 0;
 }
 
@@ -256,6 +298,7 @@ static const luaL_Reg methods[] = {{"update", db_update},
                                    {"begin", db_begin},
                                    {"write_tx", db_write_tx},
                                    {"close", db_close},
+                                   {"abandon", db_abandon},
                                    {"path", db_path},
                                    {"is_read_only", db_is_read_only},
                                    {"key_size_max", db_key_size_max},
@@ -270,5 +313,6 @@ void jg_open_db(lua_State *L) {
   lua_getfield(L, -1, "__index");
   luaL_setfuncs(L, jg_db_stats_methods, 0);
   luaL_setfuncs(L, jg_backup_methods, 0);
+  luaL_setfuncs(L, jg_journal_methods, 0);
   lua_pop(L, 2);
 }

@@ -2,7 +2,7 @@
 **
 ** delete.c - deletes buckets with all that is in them, and the trees that this leaves behind.
 */
-#include "jangada.h"
+#include "journal.h"
 
 #include <string.h>
 
@@ -12,15 +12,24 @@ static bool must_walk(const jg_found *bucket) {
 }
 
 static int delete_item(void *context, const jg_found *bucket, MDB_cursor *cursor) {
-  (void)context;
+  uint64_t *count = context;
+  ++*count;
   return bucket->prefixed ? mdb_cursor_del(cursor, 0) : 0;
 }
 
-/* A dropped tree stays while older transactions may read it: jg_purge removes it later. */
+/* The bucket's items are gone, one by one, or are now: with the tree that they are in.
+** A dropped tree stays while older transactions may read it: jg_purge removes it later. */
 static int drop_tree(void *context, jg_tx *tx, const jg_found *bucket) {
-  (void)context;
-  if (bucket->prefixed) return 0;
-  int rc = mdb_drop(tx->txn, bucket->dbi, 0);
+  uint64_t *count = context, deleted = *count;
+  if (bucket->prefixed) {
+    unsigned char prefix[JG_PREFIX_SIZE], end[JG_LMDB_KEY_SIZE_MAX];
+    MDB_val first = {JG_PREFIX_SIZE, prefix}, last;
+    jg_put_u64(prefix, bucket->record.id);
+    jg_prefix_end(prefix, end, &last);
+    *count = 0;
+    return jg_note_range(tx, bucket->dbi, &first, &last, deleted);
+  }
+  int rc = jg_drop(tx, bucket->dbi);
   return rc != 0 ? rc : jg_hide(tx, bucket->record.tree, JG_DEAD);
 }
 
@@ -31,28 +40,27 @@ int jg_delete(jg_tx *tx, const jg_bucket *up, const char *name, size_t size, jg_
   jg_key key;
   int rc = jg_ensure_root(tx, &root);
   if (!found->has_record) strcpy(found->record.tree, name); /* a tree of another program */
-  if (rc == 0) rc = jg_walk(tx, found, &visitor, NULL);
+  uint64_t count = 0;
+  if (rc == 0) rc = jg_walk(tx, found, &visitor, &count);
   tx->writes++;
   if (rc != 0 || !found->has_record) return rc;
   jg_child_key(&key, up, name, size);
-  return mdb_del(tx->txn, up != NULL ? up->dbi : root, &key.val, NULL);
+  return jg_del(tx, up != NULL ? up->dbi : root, NULL, &key.val);
 }
 
-/* Removes the dead trees for good: when the file is opened, and nobody else reads it. */
-int jg_purge(jg_db *db) {
-  jg_tx tx = {.db = db, .writable = true, .level = 1};
+/* Removes the dead trees for good; the transaction is the only one of ours. */
+int jg_purge_in(jg_tx *tx, unsigned *purged) {
   MDB_dbi root;
-  MDB_cursor *cursor = NULL;
+  MDB_cursor *cursor;
   jg_key first;
   MDB_val key, value;
-  if (jg_find_root(&tx, &root) != 0) return 0;
-  int rc = mdb_txn_begin(db->env, NULL, 0, &tx.txn);
+  *purged = 0;
+  if (jg_find_root(tx, &root) != 0) return 0;
+  int rc = mdb_cursor_open(tx->txn, root, &cursor);
   if (rc != 0) return rc;
-  rc = mdb_cursor_open(tx.txn, root, &cursor);
   jg_hidden_key(&first, "");
   key = first.val;
-  unsigned purged = 0;
-  if (rc == 0) rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+  rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
   while (rc == 0 && key.mv_size > first.val.mv_size &&
          memcmp(key.mv_data, first.bytes, first.val.mv_size) == 0) {
     char name[JG_LMDB_KEY_SIZE_MAX + 1];
@@ -60,19 +68,29 @@ int jg_purge(jg_db *db) {
     memcpy(name, (char *)key.mv_data + first.val.mv_size, size);
     name[size] = '\0';
     if (value.mv_size == 1 && *(char *)value.mv_data == JG_DEAD) {
-      rc = jg_tree_purge(&tx, name);
+      rc = jg_tree_purge(tx, name);
       if (rc == 0) rc = mdb_cursor_del(cursor, 0);
-      purged++;
+      ++*purged;
     }
     if (rc == 0) rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
   }
-  if (cursor != NULL) mdb_cursor_close(cursor);
-  if (purged == 0 || (rc != 0 && rc != MDB_NOTFOUND)) {
+  mdb_cursor_close(cursor);
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* When the file is opened, and nobody else reads it; or when there is no room for new trees. */
+int jg_purge(jg_db *db) {
+  if (db->journal != NULL) return jg_journal_purge(db);
+  jg_tx tx = {.db = db, .writable = true, .level = 1};
+  unsigned purged;
+  int rc = mdb_txn_begin(db->env, NULL, 0, &tx.txn);
+  if (rc != 0) return rc;
+  rc = jg_purge_in(&tx, &purged);
+  if (rc != 0 || purged == 0)
     mdb_txn_abort(tx.txn);
-  } else {
+  else
     rc = mdb_txn_commit(tx.txn);
-  }
-  if (rc == 0 || rc == MDB_NOTFOUND) return 0;
+  if (rc == 0) return 0;
   db->trees_seen = SIZE_MAX; /* mdb_drop has closed their handles, though they are there still */
   int refreshed = jg_trees_refresh(db);
   return rc == MDB_MAP_FULL ? refreshed : rc; /* a full file keeps them */

@@ -33,6 +33,8 @@ const char *jg_code_of(int rc) {
   case MDB_PANIC: return "poisoned";
   case MDB_INCOMPATIBLE: return "incompatible";
   case MDB_VERSION_MISMATCH: return "version_mismatch";
+  case MDB_TXN_FULL: return "tx_full";
+  case EBUSY: return "in_use";
   case EISDIR:
   case MDB_INVALID: return "invalid_file";
   case MDB_CORRUPTED:

@@ -256,7 +256,7 @@ bool jg_file_check(int fd, const char *path, const jg_open_options *o, jg_failur
 
 /* ---- making a file --------------------------------------------------------------------- */
 
-static bool sync_directory(const char *path, jg_failure *f) {
+bool jg_file_sync_directory(const char *path, jg_failure *f) {
   char directory[PATH_MAX];
   snprintf(directory, sizeof directory, "%s", path);
   char *slash = strrchr(directory, '/');
@@ -320,5 +320,5 @@ bool jg_file_publish(const char *temporary, const char *path, bool may_exist, jg
   if (link(temporary, path) != 0 && !(errno == EEXIST && may_exist))
     return jg_fail(f, errno == EEXIST ? "file_exists" : jg_code_of(errno), "%s: %s", path,
                    strerror(errno));
-  return sync_directory(path, f);
+  return jg_file_sync_directory(path, f);
 }

@@ -35,11 +35,14 @@
 
 /* Names of classes. Their addresses are keys of the registry too: finding a metatable by a name's
 ** characters takes longer than much of what is done with the handle. */
-extern const char jg_class_db[], jg_class_tx[], jg_class_bucket[], jg_class_cursor[];
+extern const char jg_class_db[], jg_class_tx[], jg_class_bucket[], jg_class_cursor[],
+    jg_class_ticket[], jg_class_disk[];
 #define JG_DB jg_class_db
 #define JG_TX jg_class_tx
 #define JG_BUCKET jg_class_bucket
 #define JG_CURSOR jg_class_cursor
+#define JG_TICKET jg_class_ticket
+#define JG_MEMORY_DISK jg_class_disk
 #define JG_ERROR "jangada.Error"
 
 /* ---- handle.c: who hangs on whom ------------------------------------------------------ */
@@ -106,7 +109,7 @@ typedef struct jg_trees {
 
 /* ---- db.c, open.c, registry.c, file.c --------------------------------------------------- */
 
-typedef enum { JG_COMMIT, JG_NONE } jg_durability;
+typedef enum { JG_COMMIT, JG_NONE, JG_JOURNAL } jg_durability;
 
 typedef struct jg_tx jg_tx;
 
@@ -132,6 +135,12 @@ typedef struct jg_db {
   jg_tx *writer;   /* the open write transaction */
   MDB_txn *spare;  /* a read transaction that has been reset, for the next one */
   MDB_txn *orphan; /* a write transaction collected on another thread: only its own may abort it */
+  struct jg_journal *journal; /* of durability "journal", else NULL (journal.h) */
+  uint64_t replayed;          /* commits that were found in the journal when it was opened */
+  uint64_t durable_lsn;       /* once closed: the last commit that was durable then */
+  bool abandons;              /* it is closed as a crash would */
+  int close_rc;               /* what its last checkpoint returned */
+  lua_Integer queue_first, queue_last; /* commits whose on_commit waits for their flush */
   size_t page_size;
   int lock_timeout_ms;
   bool writer_locked;
@@ -141,8 +150,10 @@ typedef struct jg_db {
 
 typedef struct jg_open_options {
   int mode, durability, lock_timeout_ms;
-  bool read_only, shared, allow_remote, verify;
+  bool read_only, shared, allow_remote, verify, flusher, salvage;
   size_t size_max;
+  uint64_t journal_size;
+  struct jg_disk *journal_disk; /* NULL: a file */
   unsigned trees_max, readers_max;
 } jg_open_options;
 
@@ -154,7 +165,10 @@ bool jg_is_forked(const jg_db *db);
 extern const luaL_Reg jg_db_stats_methods[], jg_backup_methods[];
 jg_db *jg_check_db(lua_State *L, int idx);
 void jg_check_process(lua_State *L, const jg_db *db); /* forked, wrong_thread */
+void jg_check_serving(lua_State *L, const jg_db *db); /* and poisoned */
 void jg_db_set_writer(lua_State *L, int db_idx);
+void jg_db_checkpoint(lua_State *L, jg_db *db, const char *what, bool clean);
+int jg_raise_journal(lua_State *L, const jg_db *db, int rc, const char *what);
 int jg_store_open(lua_State *L);
 void jg_open_db(lua_State *L);
 
@@ -169,6 +183,7 @@ void jg_file_fill_up(jg_db *db);
 bool jg_file_is_full(const jg_db *db);
 bool jg_file_lock_writer(jg_db *db, jg_failure *f); /* of several processes, one writes */
 void jg_file_unlock_writer(jg_db *db);
+bool jg_file_sync_directory(const char *path, jg_failure *f); /* the one that `path` is in */
 bool jg_file_publish(const char *temporary, const char *path, bool may_exist, jg_failure *f);
 bool jg_file_check(int fd, const char *path, const jg_open_options *o, jg_failure *f);
 bool jg_file_create(const char *path, const jg_open_options *o, jg_failure *f);
@@ -188,6 +203,9 @@ struct jg_tx {
   unsigned writes;    /* counts changes: a cursor that saw another count seeks again */
   unsigned structure; /* counts undone savepoints: a bucket that saw another looks itself up */
   bool writable, managed, committed;
+  bool direct;         /* of durability "journal", but too large for it (write.c) */
+  bool shares_parent;  /* a view of it, which reads what is not in the file yet */
+  uint64_t lsn;        /* what it calls its id then */
   jg_outcome handler; /* what its only handler waits for (tx.c) */
   size_t size;        /* of the file in use when it began, in bytes */
   jg_counts counts;
@@ -196,8 +214,9 @@ struct jg_tx {
 jg_tx *jg_check_tx(lua_State *L, int idx);
 void jg_check_usable(lua_State *L, const jg_tx *tx); /* tx_closed, tx_failed, and its DB's */
 void jg_check_writable(lua_State *L, const jg_tx *tx, const char *what);
-jg_tx *jg_tx_begin(lua_State *L, int db_idx, bool writable, bool managed); /* pushes it */
-void jg_tx_commit(lua_State *L, int idx);
+enum { JG_WRITES = 1, JG_MANAGED = 2, JG_SNAPSHOT = 4 }; /* the last: it reads X alone */
+jg_tx *jg_tx_begin(lua_State *L, int db_idx, unsigned kind); /* pushes it */
+bool jg_tx_commit(lua_State *L, int idx, bool wait); /* is it durable? */
 void jg_tx_rollback(lua_State *L, int idx, bool failing);
 void jg_tx_handlers(lua_State *L, int idx, jg_outcome outcome, lua_Integer from, bool failing);
 lua_Integer jg_tx_handler_count(lua_State *L, int idx);
@@ -210,10 +229,23 @@ void jg_open_tx(lua_State *L);
 int jg_trees_refresh(jg_db *db);
 int jg_trees_refresh_in(jg_tx *tx);
 void jg_trees_forget(jg_trees *trees, unsigned level);
+void jg_trees_forget_young(jg_trees *trees, size_t txn_id); /* made after that transaction */
 jg_tree *jg_tree_find(const jg_tx *tx, const char *name);
 int jg_tree_create(jg_tx *tx, const char *name, jg_tree **tree);
 void jg_trees_end(jg_tx *tx, unsigned level, bool keep);
 void jg_trees_free(jg_trees *trees);
+
+/* ---- write.c: all that changes a tree ----------------------------------------------------- */
+
+int jg_put(jg_tx *tx, MDB_dbi dbi, MDB_cursor *cursor, MDB_val *key, const MDB_val *value,
+           unsigned flags, bool escapes);
+int jg_del(jg_tx *tx, MDB_dbi dbi, MDB_cursor *cursor, MDB_val *key);
+int jg_note_range(jg_tx *tx, MDB_dbi dbi, const MDB_val *from, const MDB_val *to, uint64_t count);
+int jg_drop(jg_tx *tx, MDB_dbi dbi);
+int jg_make_tree(jg_tx *tx, const char *name, MDB_dbi *dbi);
+size_t jg_ops_mark(const jg_tx *tx);
+void jg_ops_cut(const jg_tx *tx, size_t mark);
+bool jg_again(jg_tx *tx, size_t mark, int *rc); /* do ...; while (jg_again(...)) */
 
 /* ---- record.c: what a bucket's parent says of it ----------------------------------------- */
 
@@ -294,6 +326,7 @@ void jg_child_key(jg_key *key, const jg_bucket *up, const char *name, size_t siz
 void jg_hidden_key(jg_key *key, const char *tree_name);
 int jg_hide(jg_tx *tx, const char *tree_name, char why); /* JG_DEAD or JG_MOVED */
 int jg_purge(jg_db *db);
+int jg_purge_in(jg_tx *tx, unsigned *purged);
 int jg_tree_purge(jg_tx *tx, const char *name);
 
 jg_bucket *jg_check_bucket(lua_State *L, int idx);
@@ -304,6 +337,8 @@ int jg_compare(const MDB_val *a, const MDB_val *b); /* as LMDB orders keys */
 void jg_copy_key(jg_key *to, const jg_key *from);
 void jg_push_key(lua_State *L, const jg_bucket *b, const MDB_val *key);
 bool jg_push_value(lua_State *L, const jg_bucket *b, const MDB_val *value); /* false: a bucket */
+void jg_prefix_end(const unsigned char *prefix, unsigned char end[JG_LMDB_KEY_SIZE_MAX],
+                   MDB_val *key);
 bool jg_in_bucket(const jg_bucket *b, const MDB_val *key);
 const char *jg_check_name(lua_State *L, const char *what, size_t *size); /* at index 2 */
 int jg_bucket_move(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up);
@@ -359,6 +394,16 @@ int jg_bucket_cursor(lua_State *L);
 void jg_cursor_drop(jg_cursor *c); /* closes what LMDB knows of it */
 void jg_cursor_release(jg_handle *h);
 void jg_open_cursor(lua_State *L);
+
+/* ---- ticket.c: durability "journal" as Lua sees it ------------------------------------------ */
+
+int jg_tx_commit_ticket(lua_State *L); /* of the transaction at index 1; pushes the Ticket */
+void jg_fire_durable(lua_State *L, jg_db *db, int db_idx);
+void jg_queue_handlers(lua_State *L, int tx_idx, int db_idx);
+void jg_open_ticket(lua_State *L);
+void jg_push_journal_info(lua_State *L, const jg_db *db); /* into the table on top */
+void jg_push_journal_stats(lua_State *L, const jg_db *db);
+extern const luaL_Reg jg_journal_methods[];
 
 /* ---- stats.c ------------------------------------------------------------------------------- */
 

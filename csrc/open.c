@@ -7,12 +7,13 @@
 **   3  meta pages and size looked at with pread                        file.c
 **   4  LMDB environment, its map halved until the system grants it
 **   5  reader slots of dead processes cleared, all trees opened        tree.c
-**   6  trees of deleted buckets removed                               delete.c
+**   6  what a crash left in the journal brought in                    recovery.c
+**   7  trees of deleted buckets removed                               delete.c
 **
 ** Nothing here touches Lua, so nothing can raise; on any failure jg_db_release gives back what
 ** has been acquired so far.
 */
-#include "jangada.h"
+#include "journal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -165,7 +166,7 @@ bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failur
   if (!jg_register(db))
     return jg_fail(f, "already_open", "%s: this process has it open already", path);
   if (!jg_file_check(db->lock_fd, path, o, f) || !open_lmdb(db, o, f) || !check_same_file(db, f) ||
-      !check_format(db, f))
+      !check_format(db, f) || !jg_journal_open(db, o, f))
     return false;
   int rc = o->read_only || o->shared ? 0 : jg_purge(db);
   return rc == 0 || jg_fail_rc(f, rc, path);
@@ -174,19 +175,20 @@ bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failur
 /* In a forked child the environment and its locks are the parent's: only memory is given back. */
 void jg_db_release(jg_handle *h) {
   jg_db *db = (jg_db *)h;
-  jg_trees_free(&db->trees);
   if (db->fork_count == jg_fork_count()) {
+    db->close_rc = jg_journal_close(db, db->abandons);
     if (db->spare != NULL) mdb_txn_abort(db->spare);
     if (db->registered) jg_unregister(db);
     if (db->orphan != NULL && !pthread_equal(db->thread, pthread_self())) {
       jg_abandon(db);
     } else {
       if (db->orphan != NULL) mdb_txn_abort(db->orphan);
-      if (db->env != NULL) jg_file_fill_up(db);
+      if (db->env != NULL && !db->abandons) jg_file_fill_up(db);
       if (db->env != NULL) mdb_env_close(db->env);
       if (db->lock_fd >= 0) close(db->lock_fd);
     }
   }
+  jg_trees_free(&db->trees);
   db->env = NULL;
   db->spare = db->orphan = NULL;
   db->lock_fd = -1;

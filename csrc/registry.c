@@ -10,7 +10,7 @@
 ** them. It counts its forks so that every handle can tell whose it is, and closes its copies of
 ** the owner locks: they would keep the file locked after the parent's death.
 */
-#include "jangada.h"
+#include "journal.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -43,11 +43,11 @@ static void in_parent(void) {
 
 static void in_child(void) {
   fork_count++;
-  for (jg_db *db = opened; db != NULL; db = db->next_open)
-    if (db->lock_fd >= 0) {
-      close(db->lock_fd);
-      db->lock_fd = -1;
-    }
+  for (jg_db *db = opened; db != NULL; db = db->next_open) {
+    if (db->lock_fd >= 0) close(db->lock_fd);
+    db->lock_fd = -1;
+    if (db->journal != NULL && db->journal->posix.fd >= 0) close(db->journal->posix.fd);
+  }
   opened = NULL;
   for (; waiting != NULL; waiting = waiting->next)
     close(waiting->lock_fd); /* the rest is theirs */

@@ -9,7 +9,8 @@
 #include "jangada.h"
 
 /* Ends the innermost savepoint; what failed in it is undone, and its handlers are told. */
-static int finish(lua_State *L, jg_tx *tx, MDB_txn *parent, bool keep, lua_Integer handlers) {
+static int finish(lua_State *L, jg_tx *tx, MDB_txn *parent, bool keep, lua_Integer handlers,
+                  size_t mark) {
   MDB_txn *child = tx->txn;
   unsigned level = tx->level;
   jg_tx_drop_cursors(tx);
@@ -23,6 +24,7 @@ static int finish(lua_State *L, jg_tx *tx, MDB_txn *parent, bool keep, lua_Integ
   keep = keep && rc == 0;
   jg_trees_end(tx, level, keep);
   if (!keep) {
+    jg_ops_cut(tx, mark);
     tx->structure++;
     jg_tx_handlers(L, 1, JG_ON_ROLLBACK, handlers, true);
   }
@@ -34,6 +36,7 @@ static int finish(lua_State *L, jg_tx *tx, MDB_txn *parent, bool keep, lua_Integ
 ** raises only where the savepoint itself fails. */
 static bool run(lua_State *L, jg_tx *tx, int args, int results) {
   lua_Integer handlers = jg_tx_handler_count(L, 1);
+  size_t mark = jg_ops_mark(tx);
   jg_tx_drop_cursors(tx);
   MDB_txn *parent = tx->txn, *child;
   int rc = mdb_txn_begin(tx->db->env, parent, 0, &child);
@@ -48,7 +51,7 @@ static bool run(lua_State *L, jg_tx *tx, int args, int results) {
     return false;
   }
   if (tx->h.open && tx->level == level) {
-    rc = finish(L, tx, parent, ok, handlers);
+    rc = finish(L, tx, parent, ok, handlers, mark);
     if (rc != 0) jg_raise_rc(L, rc, "savepoint");
   } else if (ok) {
     jg_raise(L, "tx_closed", "savepoint: the transaction was ended within it");

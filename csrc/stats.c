@@ -2,7 +2,7 @@
 **
 ** stats.c - what a DB and its buckets tell of themselves: info, stats, readers, count.
 */
-#include "jangada.h"
+#include "journal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,7 +140,7 @@ static uint64_t oldest_reader_age(jg_db *db) {
 /* ---- the file ------------------------------------------------------------------------------ */
 
 static int db_info(lua_State *L) {
-  static const char *const durabilities[] = {"commit", "none"};
+  static const char *const durabilities[] = {"commit", "none", "journal"};
   jg_db *db = jg_check_db(L, 1);
   MDB_envinfo info;
   struct stat st;
@@ -161,12 +161,13 @@ static int db_info(lua_State *L) {
   set_integer(L, "size", (uint64_t)(info.me_last_pgno + 1) * db->page_size);
   set_integer(L, "file_size", (uint64_t)st.st_size);
   set_integer(L, "disk_size", (uint64_t)st.st_blocks * 512);
-  set_integer(L, "last_tx_id", info.me_last_txnid);
+  set_integer(L, "last_tx_id", db->journal != NULL ? db->journal->lsn : info.me_last_txnid);
   set_integer(L, "readers", info.me_numreaders);
   set_integer(L, "readers_max", info.me_maxreaders);
   set_integer(L, "reader_age", age);
   set_integer(L, "trees", db->trees.count);
   set_integer(L, "trees_max", db->trees_max);
+  jg_push_journal_info(L, db);
   return 1;
 }
 
@@ -209,6 +210,7 @@ static int db_stats(lua_State *L) {
   set_integer(L, "pages", info.me_last_pgno + 1);
   set_integer(L, "free_pages", free_pages);
   jg_push_counts(L, &db->counts);
+  jg_push_journal_stats(L, db);
   return 1;
 }
 

@@ -2,12 +2,14 @@
 **
 ** store.c - the module jangada.store: its functions and its classes.
 */
+#include "journal.h"
 #include "pages.h"
 
 #define STORE_VERSION "0.1.0"
 
 const char jg_class_db[] = "jangada.DB", jg_class_tx[] = "jangada.Tx",
-           jg_class_bucket[] = "jangada.Bucket", jg_class_cursor[] = "jangada.Cursor";
+           jg_class_bucket[] = "jangada.Bucket", jg_class_cursor[] = "jangada.Cursor",
+           jg_class_ticket[] = "jangada.Ticket", jg_class_disk[] = "jangada.MemoryDisk";
 
 /* Fills the metatable of a class once; the module may be loaded again into the same state. */
 void jg_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
@@ -61,7 +63,7 @@ static int store_crc32c(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"open", jg_store_open}, {"crc32c", store_crc32c}, {NULL, NULL}};
+    {"open", jg_store_open}, {"crc32c", store_crc32c}, {"memory_disk", jg_memory_disk}, {NULL, NULL}};
 
 int luaopen_jangada_store(lua_State *L);
 
@@ -71,6 +73,8 @@ __attribute__((visibility("default"))) int luaopen_jangada_store(lua_State *L) {
   jg_open_tx(L);
   jg_open_bucket(L);
   jg_open_cursor(L);
+  jg_open_ticket(L);
+  jg_open_memory_disk(L);
   jg_open_check(L);
   luaL_newlib(L, functions);
   luaL_setfuncs(L, jg_check_functions, 0);

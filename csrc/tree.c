@@ -125,7 +125,7 @@ jg_tree *jg_tree_find(const jg_tx *tx, const char *name) {
 
 int jg_tree_create(jg_tx *tx, const char *name, jg_tree **tree) {
   MDB_dbi dbi;
-  int rc = mdb_dbi_open(tx->txn, name, MDB_CREATE, &dbi);
+  int rc = jg_make_tree(tx, name, &dbi);
   if (rc == 0) rc = add(&tx->db->trees, name, tree);
   if (rc != 0) return rc;
   (*tree)->dbi = dbi;
@@ -149,6 +149,11 @@ void jg_trees_end(jg_tx *tx, unsigned level, bool keep) {
 void jg_trees_forget(jg_trees *trees, unsigned level) {
   for (unsigned i = trees->count; i-- > 0;)
     if (trees->list[i].level >= level) remove_at(trees, i);
+}
+
+void jg_trees_forget_young(jg_trees *trees, size_t txn_id) {
+  for (unsigned i = trees->count; i-- > 0;)
+    if (trees->list[i].birth > txn_id) remove_at(trees, i);
 }
 
 /* Deletes a tree and its handle at once: only while no transaction but this one is open. */

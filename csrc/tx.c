@@ -13,7 +13,7 @@
 ** User values of a Tx: 1 its DB, 2 its handlers {kind, fn, kind, fn, ...} or the only one of kind
 ** tx->handler (most have one, and need no table for it), 3 its open buckets (see bucket.c).
 */
-#include "jangada.h"
+#include "journal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -24,7 +24,8 @@ enum { OWNER = 1, HANDLERS, USER_VALUES = 3 };
 
 void jg_check_usable(lua_State *L, const jg_tx *tx) {
   if (!tx->h.open) jg_raise(L, "tx_closed", "the transaction has ended");
-  jg_check_process(L, tx->db);
+  jg_check_serving(L, tx->db);
+  if (tx->txn == NULL) jg_raise(L, "tx_failed", "the transaction can only be rolled back");
 }
 
 jg_tx *jg_check_tx(lua_State *L, int idx) {
@@ -163,7 +164,9 @@ static void release(jg_handle *h) {
   jg_tx *tx = (jg_tx *)h;
   jg_db *db = tx->db;
   if (!jg_is_forked(db)) {
-    bool is_foreign = tx->writable && !pthread_equal(db->thread, pthread_self());
+    bool is_child = db->journal != NULL && tx->writable && !tx->direct;
+    bool is_foreign = tx->writable && !is_child && !pthread_equal(db->thread, pthread_self());
+    if (tx->shares_parent) db->journal->views--;
     if (tx->outer != NULL && is_foreign) {
       db->orphan = tx->outer; /* its lock is the other thread's: jg_db_refresh, there */
     } else if (tx->outer != NULL && !tx->writable && db->h.open && db->spare == NULL) {
@@ -184,6 +187,8 @@ static void release(jg_handle *h) {
 }
 
 static int begin_txn(jg_db *db, jg_tx *tx) {
+  if (db->journal != NULL && tx->writable) return jg_journal_begin(tx);
+  if (tx->shares_parent) return jg_parent(db, &tx->txn);
   if (!tx->writable && db->spare != NULL) {
     tx->outer = db->spare;
     db->spare = NULL;
@@ -206,17 +211,35 @@ static int begin(lua_State *L, jg_db *db, jg_tx *tx) {
   return rc;
 }
 
+/* With a journal all but snapshots work in one transaction of LMDB, each in its turn. */
+static void check_turn(lua_State *L, jg_db *db, const jg_tx *tx) {
+  const jg_journal *j = db->journal;
+  if (j->views > 0 && !tx->shares_parent)
+    jg_raise(L, "read_tx_active", "%s: a view is open", db->path);
+  if (!tx->writable && db->writer != NULL)
+    jg_raise(L, "write_tx_active", "%s: with a journal nothing is read beside a write transaction",
+             db->path);
+}
+
+static int prepare(jg_db *db, const jg_tx *tx) {
+  int rc = jg_db_refresh(db, tx->writable);
+  if (rc != 0 || db->journal == NULL || tx->shares_parent) return rc;
+  return tx->writable ? jg_journal_prepare_write(db)
+                      : jg_checkpoint(db, db->journal->marker_clean);
+}
+
 static int raise_begin(lua_State *L, const jg_db *db, int rc) {
   if (rc == MDB_DBS_FULL)
     return jg_raise(L, "trees_full",
                     "begin: another process made more than the %d trees this one was opened with: "
                     "open the file again",
                     (int)db->trees_max);
-  return jg_raise_rc(L, rc, "begin");
+  return jg_raise_journal(L, db, rc, "begin");
 }
 
 /* Pushes the new transaction. */
-jg_tx *jg_tx_begin(lua_State *L, int db_idx, bool writable, bool managed) {
+jg_tx *jg_tx_begin(lua_State *L, int db_idx, unsigned kind) {
+  bool writable = (kind & JG_WRITES) != 0;
   jg_tx *tx = lua_newuserdatauv(L, sizeof *tx, USER_VALUES);
   memset(tx, 0, sizeof *tx);
   jg_set_class(L, JG_TX);
@@ -224,22 +247,27 @@ jg_tx *jg_tx_begin(lua_State *L, int db_idx, bool writable, bool managed) {
   lua_setiuservalue(L, -2, OWNER);
   jg_db *db = jg_check_db(L, db_idx);
   if (writable && db->read_only) jg_raise(L, "db_read_only", "%s: opened read_only", db->path);
-  if (writable && db->writer != NULL) lua_gc(L, LUA_GCCOLLECT); /* one that was left to us? */
+  if ((writable || db->journal != NULL) && db->writer != NULL)
+    lua_gc(L, LUA_GCCOLLECT); /* one that was left to us? */
   if (writable && db->h.open && db->writer != NULL)
     jg_raise(L, "write_tx_active", "%s: a write transaction is open already", db->path);
   if (!db->h.open) jg_raise(L, "db_closed", "the DB was closed meanwhile");
   tx->db = db;
   tx->writable = writable;
-  tx->managed = managed;
+  tx->managed = (kind & JG_MANAGED) != 0;
+  tx->shares_parent = db->journal != NULL && (kind & (JG_WRITES | JG_SNAPSHOT)) == 0;
+  if (db->journal != NULL) check_turn(L, db, tx);
   jg_failure f = {0};
   if (writable && !jg_file_lock_writer(db, &f)) jg_raise_failure(L, &f);
-  int rc = jg_db_refresh(db, writable);
+  int rc = prepare(db, tx);
   if (rc == 0) rc = begin(L, db, tx);
   if (rc != 0) {
     if (writable) jg_file_unlock_writer(db);
     raise_begin(L, db, rc);
   }
-  tx->txn = tx->outer;
+  if (!tx->shares_parent) tx->txn = tx->outer;
+  if (tx->shares_parent) db->journal->views++;
+  if (db->journal != NULL) tx->lsn = db->journal->lsn + writable;
   tx->level = 1;
   tx->id = mdb_txn_id(tx->txn);
   MDB_envinfo info;
@@ -259,19 +287,38 @@ jg_tx *jg_tx_begin(lua_State *L, int db_idx, bool writable, bool managed) {
   return tx;
 }
 
-void jg_tx_commit(lua_State *L, int idx) {
-  jg_tx *tx = lua_touserdata(L, idx);
-  jg_tx_drop_cursors(tx);
+static int commit_lmdb(jg_tx *tx) {
   MDB_txn *txn = tx->outer;
   tx->outer = tx->txn = NULL;
   int rc = mdb_txn_commit(txn);
+  return rc == EIO && jg_file_is_full(tx->db) ? ENOSPC : rc; /* LMDB calls a short write EIO */
+}
+
+/* Without `wait` a commit to the journal may not be durable on return, and its handlers wait until
+** it is (ticket.c); they are queued already. */
+bool jg_tx_commit(lua_State *L, int idx, bool wait) {
+  jg_tx *tx = lua_touserdata(L, idx);
+  jg_db *db = tx->db;
+  jg_journal *j = db->journal;
+  jg_tx_drop_cursors(tx);
+  int rc = j != NULL ? jg_journal_commit(tx, wait) : commit_lmdb(tx);
   jg_trees_end(tx, 1, rc == 0);
   tx->committed = rc == 0;
-  if (rc == 0) tx->db->commits++;
+  if (rc == 0) db->commits++;
+  if (rc == 0 && j != NULL) tx->lsn = j->lsn;
+  bool is_durable = j == NULL || atomic_load(&j->flushed_lsn) >= j->lsn;
+  bool is_unknown = j != NULL && atomic_load(&j->failed) != 0;
   jg_close(&tx->h);
-  jg_tx_handlers(L, idx, rc == 0 ? JG_ON_COMMIT : JG_ON_ROLLBACK, 0, rc != 0);
-  if (rc == EIO && jg_file_is_full(tx->db)) rc = ENOSPC; /* LMDB calls a short write EIO */
+  if (is_unknown) jg_raise_journal(L, db, rc, "commit");
+  if (rc == 0 && is_durable && db->queue_first <= db->queue_last) {
+    lua_getiuservalue(L, idx, OWNER);
+    jg_fire_durable(L, db, lua_gettop(L));
+    lua_pop(L, 1);
+  }
+  if (rc != 0 || is_durable)
+    jg_tx_handlers(L, idx, rc == 0 ? JG_ON_COMMIT : JG_ON_ROLLBACK, 0, rc != 0);
   if (rc != 0) jg_raise_rc(L, rc, "commit");
+  return is_durable;
 }
 
 void jg_tx_rollback(lua_State *L, int idx, bool failing) {
@@ -290,9 +337,13 @@ static jg_tx *check_endable(lua_State *L, const char *what) {
   return tx;
 }
 
+/* tx:commit{wait=false} returns a Ticket. */
 static int tx_commit(lua_State *L) {
+  static const char *const known[] = {"wait", NULL};
   jg_check_writable(L, check_endable(L, "commit"), "commit");
-  jg_tx_commit(L, 1);
+  jg_options_known(L, 2, known);
+  if (!jg_option_boolean(L, 2, "wait", true)) return jg_tx_commit_ticket(L);
+  jg_tx_commit(L, 1, true);
   return 0;
 }
 
@@ -313,7 +364,8 @@ static int tx_release(lua_State *L) {
 
 static int tx_id(lua_State *L) {
   jg_tx *tx = jg_check_handle(L, 1, JG_TX);
-  lua_pushinteger(L, tx->h.open ? (lua_Integer)tx->id : -1);
+  bool has_lsn = tx->h.open && tx->db->journal != NULL;
+  lua_pushinteger(L, !tx->h.open ? -1 : has_lsn ? (lua_Integer)tx->lsn : (lua_Integer)tx->id);
   return 1;
 }
 

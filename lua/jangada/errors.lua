@@ -31,6 +31,10 @@ errors.codes = {
   remote_filesystem = "The file is on a network filesystem, where locks and maps are not safe.",
   file_exists = "There is a file of that name already, and it is not overwritten.",
   not_found = "The file or its directory does not exist.",
+  journal_missing = "The file needs its journal, which is not there.",
+  journal_foreign = "The journal and the file do not belong together.",
+  journal_corrupt = "A record of the journal that was flushed is damaged.",
+  journal_pending = "The journal must be brought into the file first, by opening it for writing.",
   permission_denied = "The system denies access to the file, its lock file or its directory.",
 
   -- handles
@@ -47,6 +51,8 @@ errors.codes = {
   tx_not_writable = "The transaction is a read transaction.",
   tx_failed = "An earlier failure has spoiled the transaction; it can only be rolled back.",
   write_tx_active = "A write transaction of this DB is open already.",
+  read_tx_active = "With a journal nothing else goes on while a view is open.",
+  tx_full = "The transaction or savepoint changes more pages than LMDB keeps in memory.",
   savepoint_active = "The call has to wait until the open savepoint has ended.",
   db_read_only = "The DB was opened read_only.",
 

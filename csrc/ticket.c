@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT
+**
+** ticket.c - the class Ticket: a commit that was not waited for; and what else DB can do with a
+** journal: flush, checkpoint, durable_fd.
+**
+** Commits become durable in their order. Their on_commit handlers run when that is seen, by any
+** of the calls here or by a commit that waits: until then their transactions stand in a queue.
+**
+** User values of a Ticket: 1 its DB.
+*/
+#include "journal.h"
+
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { QUEUE = 3 }; /* a user value of DB: transactions by number */
+
+typedef struct ticket {
+  jg_db *db;
+  uint64_t lsn;
+} ticket;
+
+int jg_raise_journal(lua_State *L, const jg_db *db, int rc, const char *what) {
+  int failed = db->journal != NULL ? atomic_load(&db->journal->failed) : 0;
+  if (failed == 0) return jg_raise_rc(L, rc, what);
+  return jg_raise(L, "poisoned",
+                  "%s: a flush failed (%s): what the disk holds is unknown until the file is opened "
+                  "again",
+                  what, mdb_strerror(failed));
+}
+
+/* ---- handlers that wait -------------------------------------------------------------------- */
+
+static uint64_t durable_lsn(const jg_db *db) {
+  return db->journal != NULL ? atomic_load(&db->journal->flushed_lsn) : db->durable_lsn;
+}
+
+/* Before its commit, which cannot be undone for want of memory. */
+void jg_queue_handlers(lua_State *L, int tx_idx, int db_idx) {
+  jg_tx *tx = lua_touserdata(L, tx_idx);
+  if (jg_tx_handler_count(L, tx_idx) == 0) return;
+  if (lua_getiuservalue(L, db_idx, QUEUE) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, db_idx, QUEUE);
+  }
+  lua_pushvalue(L, tx_idx);
+  lua_rawseti(L, -2, tx->db->queue_last + 1);
+  tx->db->queue_last++;
+  lua_pop(L, 1);
+}
+
+/* Runs those of commits that are durable by now. */
+void jg_fire_durable(lua_State *L, jg_db *db, int db_idx) {
+  while (db->queue_first <= db->queue_last) {
+    luaL_checkstack(L, 8, "handlers");
+    lua_getiuservalue(L, db_idx, QUEUE);
+    lua_rawgeti(L, -1, db->queue_first);
+    const jg_tx *tx = lua_touserdata(L, -1);
+    if (tx->h.open || tx->lsn > durable_lsn(db)) {
+      lua_pop(L, 2);
+      return;
+    }
+    lua_pushnil(L);
+    lua_rawseti(L, -3, db->queue_first++);
+    jg_tx_handlers(L, lua_gettop(L), JG_ON_COMMIT, 0, false);
+    lua_pop(L, 2);
+  }
+}
+
+/* Somebody looks: what watched for it may sleep again. */
+static void see_durable(lua_State *L, jg_db *db, int db_idx) {
+  uint64_t count;
+  if (db->journal != NULL && db->journal->event_fd >= 0 &&
+      read(db->journal->event_fd, &count, sizeof count) < 0)
+    count = 0; /* nothing new */
+  jg_fire_durable(L, db, db_idx);
+}
+
+/* ---- tickets ------------------------------------------------------------------------------- */
+
+int jg_tx_commit_ticket(lua_State *L) {
+  jg_tx *tx = lua_touserdata(L, 1);
+  jg_db *db = tx->db;
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  ticket *t = lua_newuserdatauv(L, sizeof *t, 1);
+  *t = (ticket){.db = db};
+  jg_set_class(L, JG_TICKET);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, -2, 1);
+  if (db->journal != NULL) jg_queue_handlers(L, 1, 2);
+  jg_check_usable(L, tx); /* the allocations may have run finalizers */
+  jg_tx_commit(L, 1, false);
+  t->lsn = tx->lsn;
+  return 1;
+}
+
+/* Pushes its DB. */
+static ticket *check_ticket(lua_State *L) {
+  ticket *t = jg_check_handle(L, 1, JG_TICKET);
+  lua_settop(L, 2);
+  lua_getiuservalue(L, 1, 1);
+  if (t->db->h.open) jg_check_serving(L, t->db);
+  return t;
+}
+
+/* ticket:is_durable() */
+static int ticket_is_durable(lua_State *L) {
+  ticket *t = check_ticket(L);
+  bool is_durable = t->lsn <= durable_lsn(t->db);
+  see_durable(L, t->db, 3);
+  lua_pushboolean(L, is_durable);
+  return 1;
+}
+
+/* ticket:wait([timeout_ms]): true once it is durable, false when the time is over. */
+static int ticket_wait(lua_State *L) {
+  ticket *t = check_ticket(L);
+  lua_Integer timeout_ms = luaL_optinteger(L, 2, -1);
+  luaL_argcheck(L, lua_isnoneornil(L, 2) || (timeout_ms >= 0 && timeout_ms <= 86400000), 2,
+                "milliseconds, up to a day");
+  bool is_durable = t->lsn <= durable_lsn(t->db);
+  if (!is_durable && !t->db->h.open)
+    jg_raise(L, "db_closed", "wait: the DB was dropped before the commit was durable");
+  if (!is_durable) is_durable = jg_journal_wait(t->db->journal, t->lsn, timeout_ms);
+  if (!is_durable) jg_check_serving(L, t->db);
+  see_durable(L, t->db, 3);
+  lua_pushboolean(L, is_durable);
+  return 1;
+}
+
+static int ticket_id(lua_State *L) {
+  ticket *t = jg_check_handle(L, 1, JG_TICKET);
+  lua_pushinteger(L, (lua_Integer)t->lsn);
+  return 1;
+}
+
+static int ticket_tostring(lua_State *L) {
+  ticket *t = jg_check_handle(L, 1, JG_TICKET);
+  lua_pushfstring(L, "jangada.Ticket: commit %I (%s)", (LUAI_UACINT)t->lsn,
+                  t->lsn <= durable_lsn(t->db) ? "durable" : "not durable yet");
+  return 1;
+}
+
+/* ---- DB ------------------------------------------------------------------------------------ */
+
+/* db:sync(), db:flush(): all that is committed is durable on return. */
+static int db_flush(lua_State *L) {
+  jg_db *db = jg_check_db(L, 1);
+  if (db->read_only) jg_raise(L, "db_read_only", "flush: %s: opened read_only", db->path);
+  int rc = db->journal != NULL ? jg_journal_flush(db->journal) : mdb_env_sync(db->env, 1);
+  if (rc != 0) jg_raise_journal(L, db, rc, "flush");
+  see_durable(L, db, 1);
+  return 0;
+}
+
+void jg_db_checkpoint(lua_State *L, jg_db *db, const char *what, bool clean) {
+  if (db->journal == NULL) return;
+  if (db->journal->views > 0) jg_raise(L, "read_tx_active", "%s: a view is open", what);
+  if (db->writer != NULL) jg_raise(L, "write_tx_active", "%s: a write transaction is open", what);
+  int rc = jg_checkpoint(db, clean);
+  if (rc != 0) jg_raise_journal(L, db, rc, what);
+}
+
+/* db:checkpoint(): all that is committed is in the file itself, and flushed. */
+static int db_checkpoint(lua_State *L) {
+  jg_db *db = jg_check_db(L, 1);
+  if (db->journal == NULL) return db_flush(L);
+  jg_db_checkpoint(L, db, "checkpoint", db->journal->marker_clean);
+  see_durable(L, db, 1);
+  return 0;
+}
+
+/* db:durable_fd(): readable when commits became durable since a ticket was last looked at. */
+static int db_durable_fd(lua_State *L) {
+  jg_db *db = jg_check_db(L, 1);
+  jg_journal *j = db->journal;
+  if (j == NULL)
+    jg_raise(L, "incompatible", "durable_fd: %s: durability is not 'journal'", db->path);
+  pthread_mutex_lock(&j->mutex);
+  if (j->event_fd < 0) j->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  int fd = j->event_fd;
+  pthread_mutex_unlock(&j->mutex);
+  if (fd < 0) jg_raise(L, "io_error", "durable_fd: no descriptor to be had");
+  lua_pushinteger(L, fd);
+  return 1;
+}
+
+const luaL_Reg jg_journal_methods[] = {{"sync", db_flush},
+                                       {"flush", db_flush},
+                                       {"checkpoint", db_checkpoint},
+                                       {"durable_fd", db_durable_fd},
+                                       {NULL, NULL}};
+
+/* ---- what info and stats say --------------------------------------------------------------- */
+
+static void set(lua_State *L, const char *name, uint64_t value) {
+  lua_pushinteger(L, (lua_Integer)value);
+  lua_setfield(L, -2, name);
+}
+
+void jg_push_journal_info(lua_State *L, const jg_db *db) {
+  const jg_journal *j = db->journal;
+  if (j == NULL) return;
+  uint64_t flushed_lsn = atomic_load(&j->flushed_lsn);
+  lua_createtable(L, 0, 12);
+  lua_pushstring(L, j->disk->path);
+  lua_setfield(L, -2, "path");
+  set(L, "size", j->size);
+  set(L, "used", j->offset);
+  set(L, "epoch", j->epoch);
+  set(L, "lsn", j->lsn);
+  set(L, "flushed_lsn", flushed_lsn);
+  set(L, "checkpoint_lsn", j->checkpoint_lsn);
+  set(L, "behind", j->lsn - j->checkpoint_lsn);
+  set(L, "replayed", db->replayed);
+  lua_setfield(L, -2, "journal");
+}
+
+/* {count=, total_us=, max_us=, below={[1]=n, [2]=n, [4]=n, ...}} */
+static void push_times(lua_State *L, const jg_times *times) {
+  lua_createtable(L, 0, 4);
+  set(L, "count", times->count);
+  set(L, "total_us", times->total_us);
+  set(L, "max_us", times->max_us);
+  lua_newtable(L);
+  for (int i = 0; i < JG_TIMES; i++) {
+    if (times->below[i] == 0) continue;
+    lua_pushinteger(L, (lua_Integer)times->below[i]);
+    lua_rawseti(L, -2, (lua_Integer)1 << i);
+  }
+  lua_setfield(L, -2, "below");
+}
+
+void jg_push_journal_stats(lua_State *L, const jg_db *db) {
+  jg_journal *j = db->journal;
+  if (j == NULL) return;
+  pthread_mutex_lock(&j->mutex);
+  jg_times flushes = j->flush_times;
+  pthread_mutex_unlock(&j->mutex);
+  push_times(L, &flushes);
+  lua_setfield(L, -2, "flushes");
+  push_times(L, &j->checkpoint_times);
+  lua_setfield(L, -2, "checkpoints");
+  set(L, "checkpoint_failures", j->checkpoint_failures);
+}
+
+void jg_open_ticket(lua_State *L) {
+  static const luaL_Reg methods[] = {{"is_durable", ticket_is_durable},
+                                     {"wait", ticket_wait},
+                                     {"id", ticket_id},
+                                     {NULL, NULL}};
+  static const luaL_Reg metamethods[] = {{"__tostring", ticket_tostring}, {NULL, NULL}};
+  jg_class(L, JG_TICKET, metamethods, methods);
+}
