@@ -49,6 +49,14 @@ static bool is_due(const jg_db *db) {
          pages > info.me_mapsize / db->page_size / 8 || jg_now_us() - j->first_us > AGE_MAX_US;
 }
 
+/* What is acknowledged must fit into the file: near its end each commit is a checkpoint, which can
+** fail alone. LMDB does not tell how much is left: this errs on the safe side. */
+static bool is_near_full(const jg_db *db) {
+  MDB_envinfo info;
+  mdb_env_info(db->env, &info);
+  return info.me_last_pgno + 2 * dirty_pages(db) + 64 >= info.me_mapsize / db->page_size;
+}
+
 /* ---- the parent ---------------------------------------------------------------------------- */
 
 int jg_parent(jg_db *db, MDB_txn **parent) {
@@ -236,7 +244,7 @@ int jg_journal_commit(jg_tx *tx, bool wait) {
     mdb_txn_abort(txn);
     return wait ? jg_journal_flush(j) : 0; /* what it has read may not be durable yet */
   }
-  if (tx->direct || j->offset + jg_padded(j->ops.bytes.size) > j->size)
+  if (tx->direct || j->offset + jg_padded(j->ops.bytes.size) > j->size || is_near_full(db))
     return commit_by_checkpoint(tx, txn);
   if (!jg_buffer_reserve(&j->ops.bytes, 8)) {
     mdb_txn_abort(txn);

@@ -135,6 +135,38 @@ int jg_file_lock(const char *path, const jg_open_options *o, bool *missing, jg_f
   return fd;
 }
 
+/* A file that is moved away while it is open leaves its lock file behind, and a new file of the old
+** name would share it: LMDB then takes the one's transaction ids for the other's and writes over
+** the wrong meta page. Who owns the data file is alone with the lock file, too, or it is that. */
+bool jg_file_check_lock_file(const jg_db *db, const jg_open_options *o, jg_failure *f) {
+  char path[PATH_MAX];
+  struct stat st;
+  int n = snprintf(path, sizeof path, "%s-lock", db->path);
+  if (n < 0 || n >= (int)sizeof path || stat(path, &st) != 0) return true;
+  if (jg_uses_lock_file(st.st_dev, st.st_ino))
+    return jg_fail(f, "already_open",
+                   "%s: this process uses it for a file that was moved away while it was open", path);
+  if (o->read_only || o->shared) return true;
+  int fd = open(path, O_RDWR | O_CLOEXEC);
+  if (fd < 0) return true; /* LMDB will say why */
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  bool is_free = fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK;
+  close(fd);
+  return is_free ||
+         jg_fail(f, "in_use",
+                 "%s: another process uses it for a file that was moved away while it was open",
+                 path);
+}
+
+void jg_file_note_lock_file(jg_db *db) {
+  char path[PATH_MAX];
+  struct stat st;
+  int n = snprintf(path, sizeof path, "%s-lock", db->path);
+  if (n < 0 || n >= (int)sizeof path || stat(path, &st) != 0) return;
+  db->lock_dev = st.st_dev;
+  db->lock_ino = st.st_ino;
+}
+
 /* LMDB's own lock of the writer cannot time out, so processes that share a file first take turns
 ** on a byte far past any page: a lock of the open file, which no close of another descriptor drops
 ** and no thread of this process shares. */

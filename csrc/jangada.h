@@ -122,8 +122,8 @@ typedef struct jg_db {
   MDB_env *env;
   char *path;
   int lock_fd; /* holds the flock on the data file; -1: none */
-  dev_t dev;
-  ino_t ino;
+  dev_t dev, lock_dev; /* of the data file, and of LMDB's lock file */
+  ino_t ino, lock_ino;
   struct jg_db *next_open; /* registry.c */
   unsigned fork_count;     /* of the process that opened it */
   pthread_t thread;
@@ -173,12 +173,15 @@ int jg_store_open(lua_State *L);
 void jg_open_db(lua_State *L);
 
 bool jg_register(jg_db *db); /* false: this process has the file open */
+bool jg_uses_lock_file(dev_t dev, ino_t ino);
 void jg_unregister(jg_db *db);
 unsigned jg_fork_count(void);
 void jg_abandon(const jg_db *db); /* on another thread than its own */
 void jg_bury(void);               /* what this thread has to */
 
 int jg_file_lock(const char *path, const jg_open_options *o, bool *missing, jg_failure *f);
+bool jg_file_check_lock_file(const jg_db *db, const jg_open_options *o, jg_failure *f);
+void jg_file_note_lock_file(jg_db *db);
 void jg_file_fill_up(jg_db *db);
 bool jg_file_is_full(const jg_db *db);
 bool jg_file_lock_writer(jg_db *db, jg_failure *f); /* of several processes, one writes */

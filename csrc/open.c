@@ -100,6 +100,7 @@ static bool open_lmdb(jg_db *db, const jg_open_options *o, jg_failure *f) {
     db->env = NULL;
     rc = open_mapped(db, o, trees_max);
   }
+  if (rc == 0) jg_file_note_lock_file(db);
   db->trees_max = trees_max - 1;
   db->trees_seen = SIZE_MAX;
   if (rc == 0) rc = jg_trees_refresh(db);
@@ -165,8 +166,8 @@ bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failur
   if (!lock_file(db, o, f)) return false;
   if (!jg_register(db))
     return jg_fail(f, "already_open", "%s: this process has it open already", path);
-  if (!jg_file_check(db->lock_fd, path, o, f) || !open_lmdb(db, o, f) || !check_same_file(db, f) ||
-      !check_format(db, f) || !jg_journal_open(db, o, f))
+  if (!jg_file_check(db->lock_fd, path, o, f) || !jg_file_check_lock_file(db, o, f) ||
+      !open_lmdb(db, o, f) || !check_same_file(db, f) || !check_format(db, f) || !jg_journal_open(db, o, f))
     return false;
   int rc = o->read_only || o->shared ? 0 : jg_purge(db);
   return rc == 0 || jg_fail_rc(f, rc, path);

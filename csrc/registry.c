@@ -113,6 +113,16 @@ bool jg_register(jg_db *db) {
   return other == NULL;
 }
 
+/* Is this LMDB's lock file of a DB of this process? */
+bool jg_uses_lock_file(dev_t dev, ino_t ino) {
+  pthread_mutex_lock(&mutex);
+  const jg_db *db = opened;
+  while (db != NULL && (db->lock_ino == 0 || db->lock_dev != dev || db->lock_ino != ino))
+    db = db->next_open;
+  pthread_mutex_unlock(&mutex);
+  return db != NULL;
+}
+
 void jg_unregister(jg_db *db) {
   pthread_mutex_lock(&mutex);
   for (jg_db **link = &opened; *link != NULL; link = &(*link)->next_open)

@@ -23,16 +23,17 @@ local function sorted(set)
   return list
 end
 
-local types = read("types/store.lua")
+local types = read("types/store.lua") .. read("types/journal.lua")
 
-describe("types/store.lua", function()
+describe("types/store.lua, with types/journal.lua,", function()
   after_each(fresh.clean)
 
   it("has the methods of each class, and no others, each with a docstring", function()
     local db = fresh.open()
     local tx = db:begin("write")
     local b = tx:create_bucket("b")
-    for _, handle in ipairs{ db, tx, b, b:cursor() } do
+    local other = fresh.open():begin("write"):commit{ wait = false }
+    for _, handle in ipairs{ db, tx, b, b:cursor(), other, store.memory_disk() } do
       local class = getmetatable(handle).__name:match("^jangada%.(%a+)$")
       local documented = {}
       for line, name in types:gmatch("\n(%-%-%-[^\n]*)\nfunction " .. class .. ":([%w_]+)%(") do
@@ -55,8 +56,8 @@ describe("types/store.lua", function()
 
   it("names only options that exist, and all of store.open", function()
     local options = {}
-    for name in types:match("OpenOptions\n(.-)\n\n"):gmatch("@field ([%w_]+)%?") do
-      options[name] = true
+    for list in types:gmatch("OpenOptions\n(.-)\n\n") do
+      for name in list:gmatch("@field ([%w_]+)%?") do options[name] = true end
     end
     local known = {}
     local list = read("csrc/db.c"):match("open_options%[%] = {(.-)}")

@@ -23,7 +23,7 @@ store.finding_codes = nil
 ---@class jangada.store.OpenOptions
 ---@field mode? integer permissions of a new file, 0 to 0777 (octal); default 0600
 ---@field read_only? boolean no writes; several processes may read so at once; default false
----@field durability? "commit"|"none" flush at each commit (the default), or never
+---@field durability? "commit"|"none"|"journal" two flushes a commit (default), none, or one
 ---@field size_max? integer bytes it may grow to; halved until the system grants it; 1 TiB
 ---@field lock_timeout_ms? integer how long to wait for another process, milliseconds; default 1000
 ---@field shared? boolean several processes may write, in turns; default: one owns it
@@ -128,7 +128,7 @@ function DB:is_read_only() end
 ---@return integer size
 function DB:key_size_max() end
 
---- Flushes what durability "none" has not. Raises db_closed, db_read_only.
+--- The same as flush: everything that is committed is durable on return.
 function DB:sync() end
 
 --- Writes a compacted, flushed copy of the last commit while the file is in use (Bolt 94, 96). The
@@ -146,7 +146,7 @@ function DB:check(options) end
 
 ---@class jangada.store.Info
 ---@field path string
----@field durability "commit"|"none"
+---@field durability "commit"|"none"|"journal"
 ---@field read_only boolean
 ---@field shared boolean
 ---@field page_size integer bytes
@@ -160,6 +160,18 @@ function DB:check(options) end
 ---@field reader_age integer commits since the oldest open snapshot: what it pins grows (trap 26)
 ---@field trees integer
 ---@field trees_max integer
+---@field journal? jangada.store.JournalInfo
+
+---@class jangada.store.JournalInfo
+---@field path string
+---@field size integer bytes
+---@field used integer bytes
+---@field epoch integer
+---@field lsn integer of the last commit
+---@field flushed_lsn integer
+---@field checkpoint_lsn integer
+---@field behind integer commits that the journal alone has
+---@field replayed integer commits that were found in it when the file was opened
 
 --- What the file is. Raises db_closed.
 ---@return jangada.store.Info info
@@ -182,6 +194,15 @@ function DB:info() end
 ---@field open_writes integer 0 or 1
 ---@field pages integer
 ---@field free_pages integer
+---@field flushes? jangada.store.Times of the journal
+---@field checkpoints? jangada.store.Times
+---@field checkpoint_failures? integer
+
+---@class jangada.store.Times how long something took, each time
+---@field count integer
+---@field total_us integer microseconds
+---@field max_us integer
+---@field below table<integer, integer> a histogram: [n] were shorter than n us, and not than n/2
 
 --- What was done since the file was opened (Bolt 93). Raises db_closed.
 ---@return jangada.store.Stats stats
@@ -246,8 +267,11 @@ function Tx:move_bucket(name, destination) end
 function Tx:buckets() end
 
 --- Commits. Raises tx_closed, tx_managed (Bolt 17), savepoint_active, tx_not_writable (Bolt 22);
---- when the commit itself fails, the transaction is rolled back.
-function Tx:commit() end
+--- when the commit itself fails, the transaction is rolled back; with `poisoned` it is unknown
+--- whether it was. {wait=false} returns before the commit is durable, if there is a journal.
+---@param options? {wait: boolean?} default true
+---@return jangada.Ticket? ticket with wait=false
+function Tx:commit(options) end
 
 --- Rolls back (Bolt 21, 27). Raises tx_closed, tx_managed, savepoint_active.
 function Tx:rollback() end

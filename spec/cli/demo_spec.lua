@@ -116,8 +116,8 @@ describe("jangada demo", function()
     local lines = ("a line\n"):rep(100000)
     local directory = process.directory()
     process.write(directory .. "/input", lines)
-    local pipe <close> = assert(io.popen(("timeout --foreground -s INT 1 lua5.4 bin/jangada demo --directory %s "
-      .. "%s/input 2>&1; echo exit $?"):format(directory, directory)))
+    local pipe <close> = assert(io.popen(("timeout --foreground -s INT 1 lua5.4 bin/jangada demo "
+      .. "--directory %s %s/input 2>&1; echo exit $?"):format(directory, directory)))
     output = pipe:read("a")
     assert.truthy(output:find("jangada demo: interrupted\n", 1, true), output)
     assert.falsy(output:find("traceback", 1, true))

@@ -202,7 +202,7 @@ describe("store.open", function()
     local cases = {
       { { durabilty = "none" }, "unknown option 'durabilty'" },
       { { "read_only" }, "option name expected, got a number" },
-      { { durability = "maybe" }, "option 'durability' is commit or none, not 'maybe'" },
+      { { durability = "maybe" }, "option 'durability' is commit or none or journal, not 'maybe'" },
       { { durability = true }, "option 'durability' must be a string, not a boolean" },
       { { read_only = 1 }, "option 'read_only' must be a boolean, not a number" },
       { { size_max = "1" }, "option 'size_max' must be a number, not a string" },

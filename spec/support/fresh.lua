@@ -5,6 +5,9 @@ local store = require "jangada.store"
 
 local fresh = {}
 
+--- What `open` opens with: the specs of the store run in every durability.
+fresh.durability = os.getenv("DURABILITY") or "none"
+
 local function run(command)
   local pipe <close> = assert(io.popen(command))
   local output = pipe:read("a")
@@ -35,14 +38,15 @@ function fresh.path()
   return ("%s/%d.db"):format(directory, paths)
 end
 
---- Opens a store, unflushed unless `options` say otherwise; `clean` closes it.
+--- Opens a store, unflushed unless `options` or DURABILITY say otherwise; `clean` closes it.
 ---@param path? string default: a fresh one
 ---@param options? table of store.open
 ---@return jangada.DB db
 ---@return string path
 function fresh.open(path, options)
   path = path or fresh.path()
-  local o = { durability = "none" }
+  local o = { durability = fresh.durability, journal_size = 1 << 20 }
+  if options and (options.shared or options.read_only) then o.durability = "none" end
   for name, value in pairs(options or {}) do o[name] = value end
   local db = assert(store.open(path, o))
   mine[#mine + 1] = db
