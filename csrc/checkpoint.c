@@ -12,17 +12,18 @@
 
 /* A checkpoint writes all dirty pages and makes a commit wait: few enough that it is short, many
 ** enough that it is rare. The child's commit grows with them, too. */
-#define DIRTY_PAGES_MAX 2000
+#define DIRTY_PAGES_MAX 1000
 #define AGE_MAX_US 5000000 /* other processes see the last checkpoint */
 
 /* ---- dirty pages --------------------------------------------------------------------------- */
 
-/* LMDB does not tell how many pages are dirty. What is put at the end of a tree fills pages; any
-** other key may lie on a page of its own, but counts only once: a bitmap of hashes remembers it. */
-void jg_count_dirty(jg_journal *j, MDB_dbi dbi, const MDB_val *key, size_t size, bool appends) {
+/* LMDB does not tell how many pages are dirty. Keys that differ in their last byte are neighbours,
+** and fill pages together; others may lie on pages of their own. A bitmap of hashes remembers which
+** neighbourhoods have been counted. */
+void jg_count_dirty(jg_journal *j, MDB_dbi dbi, const MDB_val *key, size_t size) {
+  size_t common = key->mv_size > 0 ? key->mv_size - 1 : 0;
   j->dirty_bytes += size;
-  if (appends) return;
-  uint32_t bit = jg_crc32c(dbi, key->mv_data, key->mv_size) % (8 * JG_SEEN_SIZE);
+  uint32_t bit = jg_crc32c(dbi, key->mv_data, common) % (8 * JG_SEEN_SIZE);
   if ((j->seen[bit / 8] >> bit % 8 & 1) != 0) return;
   j->seen[bit / 8] |= (unsigned char)(1 << bit % 8);
   j->dirty_pages++;

@@ -153,7 +153,7 @@ void jg_journal_stop(jg_journal *j);
 int jg_parent(jg_db *db, MDB_txn **parent);
 int jg_checkpoint(jg_db *db, bool clean);
 int jg_journal_purge(jg_db *db);
-void jg_count_dirty(jg_journal *j, MDB_dbi dbi, const MDB_val *key, size_t size, bool appends);
+void jg_count_dirty(jg_journal *j, MDB_dbi dbi, const MDB_val *key, size_t size);
 int jg_journal_begin(jg_tx *tx);
 int jg_journal_commit(jg_tx *tx, bool wait);
 int jg_journal_prepare_write(jg_db *db);

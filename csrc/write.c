@@ -172,7 +172,7 @@ int jg_put(jg_tx *tx, MDB_dbi dbi, MDB_cursor *cursor, MDB_val *key, const MDB_v
   else
     memcpy(op + PUT_HEAD + key->mv_size, value->mv_data, value->mv_size);
   keep(tx, op, size);
-  jg_count_dirty(tx->db->journal, dbi, key, size, flags & MDB_APPEND);
+  jg_count_dirty(tx->db->journal, dbi, key, size);
   return 0;
 }
 
@@ -185,7 +185,7 @@ int jg_del(jg_tx *tx, MDB_dbi dbi, MDB_cursor *cursor, MDB_val *key) {
   if (op != NULL) { /* before: the key may lie on the page that changes */
     put_u16(op + 3, key->mv_size);
     memcpy(op + DELETE_HEAD, key->mv_data, key->mv_size);
-    jg_count_dirty(tx->db->journal, dbi, key, size, false);
+    jg_count_dirty(tx->db->journal, dbi, key, size);
   }
   rc = cursor != NULL ? mdb_cursor_del(cursor, 0) : mdb_del(tx->txn, dbi, key, NULL);
   if (rc == 0) keep(tx, op, size);
