@@ -23,6 +23,7 @@ local worlds = require "jangada.lab.world"
 local M = {}
 
 local NODES_MAX <const> = 64
+local DURABILITIES <const> = {none = true, commit = true, journal = true}
 
 -- The options of lab.new: the type of each, and its default.
 local known = {
@@ -54,8 +55,9 @@ local function read_options(given)
   if config.nodes < 1 or config.nodes > NODES_MAX then
     errors.raise("option_invalid", "a world has 1 to %d nodes, not %d", NODES_MAX, config.nodes)
   end
-  if config.durability ~= "none" and config.durability ~= "commit" then
-    errors.raise("option_invalid", "durability is none or commit, not %s", config.durability)
+  if not DURABILITIES[config.durability] then
+    errors.raise("option_invalid", "durability is none, commit or journal, not %s",
+      config.durability)
   end
   return config
 end
@@ -83,7 +85,7 @@ end
 ---  protocol      path of a Lua file, name of a module, or {source = text, name = string}
 ---  options       plain data: the second argument of the protocol
 ---  network       {delay_ms = {least, most}, loss = 0..1} ({1, 10}, 0)
----  durability    "none" or "commit", of the stores ("none")
+---  durability    "none", "commit" or "journal", of the stores ("none")
 ---  directory     where the stores stay, as n1.db...; temporary ones without it
 ---  faults        a plan, or what to draw one by (jangada.lab.faults)
 ---  clients       functions of a client, or objects with start(client): c1, c2...

@@ -31,8 +31,8 @@ function demo.define(parser)
   parser:option("--seed", "Another seed is another run; the same one is the same run."):default("1")
     :convert(arguments.integer("--seed"))
   parser:option("--directory", "Where the nodes' files go (default: a new one in TMPDIR or /tmp).")
-  parser:option("--durability", "Of each node's store: commit or none."):default("commit")
-    :choices{ "commit", "none" }
+  parser:option("--durability", "Of each node's store: commit, journal or none.")
+    :default("commit"):choices{ "commit", "journal", "none" }
 end
 
 local function quote(text)

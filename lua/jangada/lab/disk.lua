@@ -15,6 +15,7 @@ Disk.__name = "jangada.lab.Disk"
 local M = {}
 
 local MEMORY <const> = "/dev/shm"
+local JOURNAL_SIZE <const> = 1 << 20 -- bytes; it is written full of zeros for each node
 
 local temporary = {} -- parent directory -> guard of the temporary directory in it
 local worlds = 0     -- worlds that had files there: numbers their names
@@ -66,7 +67,7 @@ end
 
 ---Makes the disks of a world.
 ---@param directory string|nil where the files stay; nil for temporary ones
----@param durability string "none" or "commit", as store.open takes it
+---@param durability string "none", "commit" or "journal", as store.open takes it
 ---@param ids string[] of the nodes
 ---@return table disk
 ---Raises `directory_invalid` when the directory cannot be used or holds such files.
@@ -100,7 +101,9 @@ end
 ---@return table db
 ---Raises what store.open returns.
 function Disk:open(id)
-  local db, message, code = store.open(self:path(id), {durability = self.durability})
+  local db, message, code = store.open(self:path(id), {
+    durability = self.durability, journal_size = JOURNAL_SIZE,
+  })
   if not db then errors.raise(code, "%s: %s", id, message) end
   return db
 end

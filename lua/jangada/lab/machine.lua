@@ -47,11 +47,11 @@ function M.boot(machine)
   return failure
 end
 
----Ends the node's life; its store keeps what was committed.
+---Ends the node's life as kill -9 would; its store keeps what was committed.
 ---@param machine jangada.Machine
 function M.crash(machine)
   node.stop(machine.life)
-  machine.db:close{force = true}
+  machine.db:abandon()
   machine.life, machine.db, machine.state = nil, nil, nil
   machine.up, machine.paused = false, false
   machine.held, machine.held_times = {}, {}

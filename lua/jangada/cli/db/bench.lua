@@ -25,8 +25,8 @@ function bench.define(parser)
     :show_default(false):convert(arguments.integer("--size", 0, 1 << 30))
   parser:option("--batch", "Keys in one commit (default 1000)."):argname("N"):default("1000")
     :show_default(false):convert(arguments.integer("--batch", 1))
-  parser:option("--durability", "commit (default) or none."):choices{ "commit", "none" }
-    :default("commit"):show_default(false)
+  parser:option("--durability", "commit (default), journal or none.")
+    :choices{ "commit", "journal", "none" }:default("commit"):show_default(false)
   session.json(parser, "Print a JSON object a line.")
 end
 
