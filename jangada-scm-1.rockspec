@@ -40,6 +40,7 @@ build = {
         "csrc/file.c",
         "csrc/flusher.c",
         "csrc/handle.c",
+        "csrc/handlers.c",
         "csrc/journal.c",
         "csrc/memory_disk.c",
         "csrc/move.c",

@@ -342,8 +342,14 @@ static int delete_range(jg_bucket *b, const jg_key *from, const jg_key *to, lua_
     *count = 0;
     rc = walk_range(b, from, to, true, &has_child, count);
     if (rc == 0 && *count > 0)
-      rc = jg_note_range(b->tx, b->dbi, from != NULL ? &from->val : b->prefixed ? &first : NULL,
-                         to != NULL ? &to->val : b->prefixed ? &last : NULL, (uint64_t)*count);
+      rc = jg_note_range(b->tx, b->dbi,
+                         from != NULL  ? &from->val
+                         : b->prefixed ? &first
+                                       : NULL,
+                         to != NULL    ? &to->val
+                         : b->prefixed ? &last
+                                       : NULL,
+                         (uint64_t)*count);
   } while (jg_again(b->tx, mark, &rc));
   return rc;
 }

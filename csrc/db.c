@@ -42,9 +42,9 @@ jg_db *jg_check_db(lua_State *L, int idx) {
 /* ---- store.open --------------------------------------------------------------------------- */
 
 static const char *const open_options[] = {
-    "mode",   "read_only", "durability",  "size_max",     "lock_timeout_ms",
-    "shared", "trees_max", "readers_max", "allow_remote", "verify",
-    "journal_size", "journal_disk", "flusher", "salvage", NULL};
+    "mode",         "read_only",    "durability",  "size_max",     "lock_timeout_ms",
+    "shared",       "trees_max",    "readers_max", "allow_remote", "verify",
+    "journal_size", "journal_disk", "flusher",     "salvage",      NULL};
 static const char *const durabilities[] = {"commit", "none", "journal", NULL};
 
 static void read_options(lua_State *L, int idx, jg_open_options *o) {

@@ -145,7 +145,8 @@ bool jg_file_check_lock_file(const jg_db *db, const jg_open_options *o, jg_failu
   if (n < 0 || n >= (int)sizeof path || stat(path, &st) != 0) return true;
   if (jg_uses_lock_file(st.st_dev, st.st_ino))
     return jg_fail(f, "already_open",
-                   "%s: this process uses it for a file that was moved away while it was open", path);
+                   "%s: this process uses it for a file that was moved away while it was open",
+                   path);
   if (o->read_only || o->shared) return true;
   int fd = open(path, O_RDWR | O_CLOEXEC);
   if (fd < 0) return true; /* LMDB will say why */

@@ -121,7 +121,7 @@ typedef struct jg_db {
   jg_handle h;
   MDB_env *env;
   char *path;
-  int lock_fd; /* holds the flock on the data file; -1: none */
+  int lock_fd;         /* holds the flock on the data file; -1: none */
   dev_t dev, lock_dev; /* of the data file, and of LMDB's lock file */
   ino_t ino, lock_ino;
   struct jg_db *next_open; /* registry.c */
@@ -206,9 +206,9 @@ struct jg_tx {
   unsigned writes;    /* counts changes: a cursor that saw another count seeks again */
   unsigned structure; /* counts undone savepoints: a bucket that saw another looks itself up */
   bool writable, managed, committed;
-  bool direct;         /* of durability "journal", but too large for it (write.c) */
-  bool shares_parent;  /* a view of it, which reads what is not in the file yet */
-  uint64_t lsn;        /* what it calls its id then */
+  bool direct;        /* of durability "journal", but too large for it (write.c) */
+  bool shares_parent; /* a view of it, which reads what is not in the file yet */
+  uint64_t lsn;       /* what it calls its id then */
   jg_outcome handler; /* what its only handler waits for (tx.c) */
   size_t size;        /* of the file in use when it began, in bytes */
   jg_counts counts;
@@ -217,16 +217,25 @@ struct jg_tx {
 jg_tx *jg_check_tx(lua_State *L, int idx);
 void jg_check_usable(lua_State *L, const jg_tx *tx); /* tx_closed, tx_failed, and its DB's */
 void jg_check_writable(lua_State *L, const jg_tx *tx, const char *what);
-enum { JG_WRITES = 1, JG_MANAGED = 2, JG_SNAPSHOT = 4 }; /* the last: it reads X alone */
+enum { JG_WRITES = 1, JG_MANAGED = 2, JG_SNAPSHOT = 4 };     /* the last: it reads X alone */
 jg_tx *jg_tx_begin(lua_State *L, int db_idx, unsigned kind); /* pushes it */
-bool jg_tx_commit(lua_State *L, int idx, bool wait); /* is it durable? */
+bool jg_tx_commit(lua_State *L, int idx, bool wait);         /* is it durable? */
 void jg_tx_rollback(lua_State *L, int idx, bool failing);
-void jg_tx_handlers(lua_State *L, int idx, jg_outcome outcome, lua_Integer from, bool failing);
-lua_Integer jg_tx_handler_count(lua_State *L, int idx);
 void jg_tx_drop_cursors(jg_tx *tx);
 int jg_tx_savepoint(lua_State *L);
 int jg_tx_batch(lua_State *L);
 void jg_open_tx(lua_State *L);
+
+/* ---- handlers.c --------------------------------------------------------------------------- */
+
+enum { JG_TX_OWNER = 1, JG_TX_HANDLERS }; /* user values of a Tx */
+
+void jg_tx_handlers(lua_State *L, int idx, jg_outcome outcome, lua_Integer from, bool failing);
+lua_Integer jg_tx_handler_count(lua_State *L, int idx);
+int jg_tx_on_commit(lua_State *L);
+int jg_tx_on_rollback(lua_State *L);
+
+/* ---- tree.c, again: what needs a transaction ------------------------------------------------ */
 
 /* A tree made by a transaction is forgotten with it: LMDB's handle of it is dead then. */
 int jg_trees_refresh(jg_db *db);

@@ -97,9 +97,9 @@ typedef struct jg_journal {
   size_t checkpoint_txn_id;
   bool marker_clean; /* the marker in the file says that the journal is not needed */
 
-  MDB_txn *parent; /* holds all commits since the checkpoint; NULL: none yet */
-  unsigned views;  /* open views, which read it */
-  jg_ops ops;      /* of the open write transaction */
+  MDB_txn *parent;                   /* holds all commits since the checkpoint; NULL: none yet */
+  unsigned views;                    /* open views, which read it */
+  jg_ops ops;                        /* of the open write transaction */
   uint64_t dirty_pages, dirty_bytes; /* an estimate, see jg_count_dirty */
   unsigned char *seen;               /* a bitmap: keys that are counted in it */
   int64_t first_us;                  /* when the first commit after the checkpoint was made */
@@ -127,12 +127,12 @@ void jg_times_add(jg_times *times, int64_t us);
 size_t jg_record_seal(jg_journal *j, uint64_t lsn);
 size_t jg_padded(size_t size);
 
-typedef struct jg_scan {    /* the records of one epoch */
-  unsigned char *data;      /* the whole journal */
-  size_t size, end;         /* end: of the last good record */
-  uint64_t lsn, count;      /* of the last one; how many */
-  bool is_foreign;          /* it is of another store */
-  bool is_damaged;          /* at `end` stood a record that had been flushed */
+typedef struct jg_scan { /* the records of one epoch */
+  unsigned char *data;   /* the whole journal */
+  size_t size, end;      /* end: of the last good record */
+  uint64_t lsn, count;   /* of the last one; how many */
+  bool is_foreign;       /* it is of another store */
+  bool is_damaged;       /* at `end` stood a record that had been flushed */
 } jg_scan;
 
 int jg_journal_read(jg_disk *disk, uint64_t size, jg_scan *scan);

@@ -121,8 +121,9 @@ static memory_disk *check_idle(lua_State *L, const char *what) {
 jg_disk *jg_check_memory_disk(lua_State *L, int idx) {
   memory_disk *m = jg_test_handle(L, idx, JG_MEMORY_DISK);
   if (m == NULL)
-    luaL_argerror(L, 2, lua_pushfstring(L, "option 'journal_disk' must be a MemoryDisk, not a %s",
-                                        luaL_typename(L, idx)));
+    luaL_argerror(L, 2,
+                  lua_pushfstring(L, "option 'journal_disk' must be a MemoryDisk, not a %s",
+                                  luaL_typename(L, idx)));
   return &m->disk;
 }
 
@@ -247,10 +248,9 @@ static int disk_tostring(lua_State *L) {
 }
 
 void jg_open_memory_disk(lua_State *L) {
-  static const luaL_Reg methods[] = {{"size", disk_size}, {"unflushed", disk_unflushed},
-                                     {"read", disk_read}, {"cut", disk_cut},
-                                     {"tear", disk_tear}, {"scribble", disk_scribble},
-                                     {"fail", disk_fail}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"size", disk_size}, {"unflushed", disk_unflushed}, {"read", disk_read}, {"cut", disk_cut},
+      {"tear", disk_tear}, {"scribble", disk_scribble},   {"fail", disk_fail}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", disk_gc}, {"__tostring", disk_tostring}, {NULL, NULL}};
   jg_class(L, JG_MEMORY_DISK, metamethods, methods);

@@ -167,7 +167,8 @@ bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failur
   if (!jg_register(db))
     return jg_fail(f, "already_open", "%s: this process has it open already", path);
   if (!jg_file_check(db->lock_fd, path, o, f) || !jg_file_check_lock_file(db, o, f) ||
-      !open_lmdb(db, o, f) || !check_same_file(db, f) || !check_format(db, f) || !jg_journal_open(db, o, f))
+      !open_lmdb(db, o, f) || !check_same_file(db, f) || !check_format(db, f) ||
+      !jg_journal_open(db, o, f))
     return false;
   int rc = o->read_only || o->shared ? 0 : jg_purge(db);
   return rc == 0 || jg_fail_rc(f, rc, path);

@@ -62,8 +62,10 @@ static int store_crc32c(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"open", jg_store_open}, {"crc32c", store_crc32c}, {"memory_disk", jg_memory_disk}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"open", jg_store_open},
+                                     {"crc32c", store_crc32c},
+                                     {"memory_disk", jg_memory_disk},
+                                     {NULL, NULL}};
 
 int luaopen_jangada_store(lua_State *L);
 

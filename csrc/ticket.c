@@ -24,10 +24,11 @@ typedef struct ticket {
 int jg_raise_journal(lua_State *L, const jg_db *db, int rc, const char *what) {
   int failed = db->journal != NULL ? atomic_load(&db->journal->failed) : 0;
   if (failed == 0) return jg_raise_rc(L, rc, what);
-  return jg_raise(L, "poisoned",
-                  "%s: a flush failed (%s): what the disk holds is unknown until the file is opened "
-                  "again",
-                  what, mdb_strerror(failed));
+  return jg_raise(
+      L, "poisoned",
+      "%s: a flush failed (%s): what the disk holds is unknown until the file is opened "
+      "again",
+      what, mdb_strerror(failed));
 }
 
 /* ---- handlers that wait -------------------------------------------------------------------- */
@@ -85,7 +86,7 @@ int jg_tx_commit_ticket(lua_State *L) {
   jg_tx *tx = lua_touserdata(L, 1);
   jg_db *db = tx->db;
   lua_settop(L, 1);
-  lua_getiuservalue(L, 1, 1);
+  lua_getiuservalue(L, 1, JG_TX_OWNER);
   ticket *t = lua_newuserdatauv(L, sizeof *t, 1);
   *t = (ticket){.db = db};
   jg_set_class(L, JG_TICKET);
@@ -249,10 +250,8 @@ void jg_push_journal_stats(lua_State *L, const jg_db *db) {
 }
 
 void jg_open_ticket(lua_State *L) {
-  static const luaL_Reg methods[] = {{"is_durable", ticket_is_durable},
-                                     {"wait", ticket_wait},
-                                     {"id", ticket_id},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"is_durable", ticket_is_durable}, {"wait", ticket_wait}, {"id", ticket_id}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__tostring", ticket_tostring}, {NULL, NULL}};
   jg_class(L, JG_TICKET, metamethods, methods);
 }
