@@ -14,6 +14,7 @@
 ** enough that it is rare. The child's commit grows with them, too. */
 #define DIRTY_PAGES_MAX 1000
 #define AGE_MAX_US 5000000 /* other processes see the last checkpoint */
+#define RETRY_US 1000000   /* after one that failed: rebuilding takes long */
 
 /* ---- dirty pages --------------------------------------------------------------------------- */
 
@@ -46,8 +47,10 @@ static bool is_due(const jg_db *db) {
   if (j->lsn == j->checkpoint_lsn) return false;
   mdb_env_info(db->env, &info);
   uint64_t pages = dirty_pages(db);
-  return j->wants_checkpoint || pages > DIRTY_PAGES_MAX ||
-         pages > info.me_mapsize / db->page_size / 8 || jg_now_us() - j->first_us > AGE_MAX_US;
+  int64_t now_us = jg_now_us();
+  bool is_due = j->wants_checkpoint || pages > DIRTY_PAGES_MAX ||
+                pages > info.me_mapsize / db->page_size / 8 || now_us - j->first_us > AGE_MAX_US;
+  return is_due && now_us >= j->retry_us;
 }
 
 /* What is acknowledged must fit into the file: near its end each commit is a checkpoint, which can
@@ -136,6 +139,7 @@ static void begin_epoch(jg_journal *j, const jg_marker *marker) {
   j->lsn = j->checkpoint_lsn = marker->lsn;
   j->checkpoint_txn_id = (size_t)marker->txn_id;
   j->offset = 0;
+  j->retry_us = 0;
   reset_dirty(j);
   jg_journal_durable(j, marker->lsn);
 }
@@ -155,6 +159,7 @@ static int switch_epoch(jg_db *db, bool clean, uint64_t lsn) {
     return 0;
   }
   j->checkpoint_failures++;
+  j->retry_us = jg_now_us() + RETRY_US;
   int rebuilt = rebuild(db);
   if (rebuilt != 0) poison(j, rebuilt);
   return rc;
@@ -175,6 +180,10 @@ int jg_journal_purge(jg_db *db) {
   unsigned purged = 0;
   int rc = jg_parent(db, &tx.txn);
   if (rc == 0) rc = jg_purge_in(&tx, &purged);
+  if (rc == 0 && purged == 0 && db->journal->lsn == db->journal->checkpoint_lsn) {
+    mdb_txn_abort(tx.txn); /* it holds nothing, and other programs may wait for its lock */
+    db->journal->parent = NULL;
+  }
   if (rc == 0 && purged > 0) rc = switch_epoch(db, false, db->journal->lsn);
   if (rc == 0) return 0;
   int rebuilt = rebuild(db);

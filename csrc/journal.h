@@ -105,6 +105,7 @@ typedef struct jg_journal {
   int64_t first_us;                  /* when the first commit after the checkpoint was made */
   bool wants_checkpoint;
   uint64_t checkpoint_failures;
+  int64_t retry_us; /* a checkpoint that failed is not tried again before */
   jg_times checkpoint_times;
 
   /* flusher.c; what follows is guarded by the mutex */

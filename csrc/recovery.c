@@ -58,15 +58,15 @@ static bool find_pending(jg_db *db, const jg_marker *marker, bool salvages, jg_s
                          jg_failure *f) {
   jg_journal *j = db->journal;
   MDB_envinfo info;
-  mdb_env_info(db->env, &info);
-  if (info.me_last_txnid != marker->txn_id)
-    return jg_fail(f, "journal_foreign",
-                   "%s: another program has written to the file since its journal was begun",
-                   db->path);
   int rc = j->disk->calls->open(j->disk, false);
   j->is_open = rc == 0;
   if (rc == ENOENT)
     return jg_fail(f, "journal_missing", "%s: it is needed and is not there", j->path);
+  mdb_env_info(db->env, &info);
+  if (rc == 0 && info.me_last_txnid != marker->txn_id)
+    return jg_fail(f, "journal_foreign",
+                   "%s: another program has written to the file since its journal was begun",
+                   db->path);
   if (rc == 0) rc = jg_journal_read(j->disk, JG_JOURNAL_SIZE_MAX, scan);
   if (rc != 0) return jg_fail(f, jg_code_of(rc), "%s: %s", j->path, mdb_strerror(rc));
   jg_journal_scan(scan, marker->store_id, marker->epoch, marker->lsn);
@@ -184,6 +184,7 @@ int jg_journal_close(jg_db *db, bool abandons) {
   bool is_own = pthread_equal(db->thread, pthread_self());
   if (j->is_open && !abandons && is_own && atomic_load(&j->failed) == 0)
     rc = jg_checkpoint(db, true);
+  if (rc != 0) jg_journal_flush(j); /* the journal has to keep it all */
   if (j->parent != NULL && is_own) mdb_txn_abort(j->parent);
   if (j->parent != NULL && !is_own) db->orphan = j->parent; /* its lock is the other thread's */
   if (j->is_open) j->disk->calls->close(j->disk);

@@ -263,6 +263,7 @@ bool jg_again(jg_tx *tx, size_t mark, int *rc) {
     *rc = jg_promote(tx);
     return *rc == 0;
   }
+  if (*rc == MDB_MAP_FULL) tx->db->journal->wants_checkpoint = true; /* it frees pages */
   if (*rc == 0 && ops->bytes.size > tx->db->journal->size) *rc = jg_promote(tx);
   return false;
 }
