@@ -86,7 +86,7 @@ static int rebuild(jg_db *db) {
   db->trees_seen = SIZE_MAX; /* jg_purge_in may have closed some */
   int rc = jg_trees_refresh(db);
   if (rc == 0) rc = jg_parent(db, &tx.txn);
-  if (rc == 0) rc = jg_journal_read(j->disk, j->offset, &scan);
+  if (rc == 0 && j->offset > 0) rc = jg_journal_read(j->disk, j->offset, &scan);
   if (rc == 0) {
     tx.id = mdb_txn_id(tx.txn);
     jg_journal_scan(&scan, j->store_id, j->epoch, j->checkpoint_lsn);
@@ -197,6 +197,8 @@ int jg_journal_purge(jg_db *db) {
 ** checkpoint that is due and fails now is tried again later; until then the journal takes more. */
 int jg_journal_prepare_write(jg_db *db) {
   jg_journal *j = db->journal;
+  int rc = jg_journal_prepare_disk(j);
+  if (rc != 0) return rc;
   if (j->marker_clean) return jg_checkpoint(db, false);
   if (is_due(db)) jg_checkpoint(db, false);
   return atomic_load(&j->failed);

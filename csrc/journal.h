@@ -87,7 +87,7 @@ typedef struct jg_marker { /* what LMDB's own file says of the journal */
 
 typedef struct jg_journal {
   jg_disk posix, *disk; /* disk: the one in use */
-  bool is_open;
+  bool is_open, is_prepared;
   char *path;
   uint64_t size; /* bytes that may be used */
 
@@ -163,6 +163,7 @@ int jg_write_marker(jg_tx *tx, const jg_marker *marker);
 /* ---- recovery.c --------------------------------------------------------------------------- */
 
 bool jg_journal_open(jg_db *db, const jg_open_options *o, jg_failure *f);
+int jg_journal_prepare_disk(jg_journal *j);
 int jg_journal_close(jg_db *db, bool abandoned);
 
 #endif

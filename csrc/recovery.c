@@ -128,13 +128,15 @@ static bool recover(jg_db *db, jg_marker *marker, const jg_open_options *o, jg_f
   return found;
 }
 
-/* The journal's file, of the size asked for. */
-static int prepare_disk(jg_journal *j) {
+/* The journal's file, of the size asked for, before the first write: whoever only reads needs none. */
+int jg_journal_prepare_disk(jg_journal *j) {
   uint64_t size = 0;
+  if (j->is_prepared) return 0;
   int rc = j->is_open ? 0 : j->disk->calls->open(j->disk, true);
   j->is_open = rc == 0;
   if (rc == 0) rc = j->disk->calls->size(j->disk, &size);
   if (rc == 0 && size != j->size) rc = j->disk->calls->truncate(j->disk, j->size);
+  j->is_prepared = rc == 0;
   return rc;
 }
 
@@ -161,8 +163,6 @@ bool jg_journal_open(jg_db *db, const jg_open_options *o, jg_failure *f) {
     db->journal = NULL;
     return true;
   }
-  rc = prepare_disk(j);
-  if (rc != 0) return jg_fail(f, jg_code_of(rc), "%s: %s", j->path, mdb_strerror(rc));
   mdb_env_info(db->env, &info);
   j->store_id = marker.store_id;
   j->epoch = marker.epoch;
@@ -182,8 +182,7 @@ int jg_journal_close(jg_db *db, bool abandons) {
   if (j == NULL) return 0;
   jg_journal_stop(j);
   bool is_own = pthread_equal(db->thread, pthread_self());
-  if (j->is_open && !abandons && is_own && atomic_load(&j->failed) == 0)
-    rc = jg_checkpoint(db, true);
+  if (!abandons && is_own && atomic_load(&j->failed) == 0) rc = jg_checkpoint(db, true);
   if (rc != 0) jg_journal_flush(j); /* the journal has to keep it all */
   if (j->parent != NULL && is_own) mdb_txn_abort(j->parent);
   if (j->parent != NULL && !is_own) db->orphan = j->parent; /* its lock is the other thread's */
