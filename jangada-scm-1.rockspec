@@ -80,6 +80,7 @@ build = {
     ["jangada.cli.db.format"] = "lua/jangada/cli/db/format.lua",
     ["jangada.cli.db.keys"] = "lua/jangada/cli/db/keys.lua",
     ["jangada.cli.db.pages"] = "lua/jangada/cli/db/pages.lua",
+    ["jangada.cli.db.recovery"] = "lua/jangada/cli/db/recovery.lua",
     ["jangada.cli.db.session"] = "lua/jangada/cli/db/session.lua",
     ["jangada.cli.demo"] = "lua/jangada/cli/demo.lua",
     ["jangada.cli.input"] = "lua/jangada/cli/input.lua",

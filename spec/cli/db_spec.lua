@@ -5,7 +5,7 @@ local store = require "jangada.store"
 local must, run = command.must, command.run
 
 local VERBS <const> = { "buckets", "inspect", "stats", "keys", "get", "put", "delete", "info",
-  "check", "pages", "page", "dump", "compact", "backup", "bench" }
+  "check", "pages", "page", "dump", "compact", "backup", "recover", "bench" }
 
 -- What each verb is called with, on a file.
 local function arguments_of(verb, path)

@@ -8,7 +8,7 @@ local errors = require "jangada.errors"
 local command = {}
 
 -- Families in the order in which --help lists their verbs.
-local families = { "buckets", "keys", "facts", "pages", "dump", "copies", "bench" }
+local families = { "buckets", "keys", "facts", "pages", "dump", "copies", "recovery", "bench" }
 
 -- Failures that lie in what was asked for; all others are the file's or the machine's.
 local OF_USE <const> = {
@@ -16,6 +16,7 @@ local OF_USE <const> = {
   file_exists = true, remote_filesystem = true, bucket_not_found = true, incompatible = true,
   bucket_name_required = true, key_required = true, key_too_large = true,
   key_out_of_range = true, value_too_large = true, already_open = true, bucket_exists = true,
+  journal_pending = true, journal_missing = true, journal_foreign = true,
 }
 
 local verbs = {}
@@ -39,6 +40,9 @@ end
 -- Every message names the file, whoever raised it.
 local function message_of(args, failure)
   local message = failure.message
+  if failure.code == "journal_pending" then
+    message = ("%s (jangada db recover %s)"):format(message, args.file)
+  end
   for _, file in ipairs{ args.file or "", args.destination } do
     if file == "" or message:find(file, 1, true) then return message end
   end

@@ -139,13 +139,16 @@ end
 --- Opens a file for writing; one that does not exist only if `may_create`.
 ---@param args table
 ---@param may_create? boolean
+---@param options? table of store.open
 ---@return table db
-function session.open_to_write(args, may_create)
+function session.open_to_write(args, may_create, options)
   if not may_create and args.file ~= "" then
     local ok, failure = pcall(store.page, args.file, 0)
     if not ok and errors.is(failure, "not_found") then error(failure, 0) end
   end
-  return session.open(args, { shared = args.shared or nil })
+  options = options or {}
+  options.shared = args.shared or nil
+  return session.open(args, options)
 end
 
 --- Whether the keys of a bucket are integers.
