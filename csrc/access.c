@@ -23,8 +23,11 @@ static void check_integer_key(lua_State *L, int idx, const char *what, unsigned 
 
 /* Reads a key from the stack; one of no bytes passes: cursors seek it, and it finds nothing. */
 static void read_key(lua_State *L, int idx, const jg_bucket *b, const char *what, jg_key *key) {
-  size_t skip = b->prefixed ? JG_PREFIX_SIZE : 0, size = 8;
-  memcpy(key->bytes, b->prefix, skip);
+  size_t skip = 0, size = 8;
+  if (b->prefixed) {
+    skip = JG_PREFIX_SIZE;
+    memcpy(key->bytes, b->prefix, JG_PREFIX_SIZE);
+  }
   if ((b->record.flags & JG_INTEGER_KEYS) != 0) {
     check_integer_key(L, idx, what, key->bytes + skip);
   } else {
@@ -48,8 +51,15 @@ void jg_check_key(lua_State *L, int idx, const jg_bucket *b, const char *what, j
     jg_raise(L, "key_required", "%s: the key is empty", what);
 }
 
+/* The order of LMDB, which calls this, too (tree.c): most keys differ in their first 8 bytes. */
 int jg_compare(const MDB_val *a, const MDB_val *b) {
-  int order = memcmp(a->mv_data, b->mv_data, a->mv_size < b->mv_size ? a->mv_size : b->mv_size);
+  const unsigned char *p = a->mv_data, *q = b->mv_data;
+  size_t size = a->mv_size < b->mv_size ? a->mv_size : b->mv_size;
+  if (size >= 8) {
+    uint64_t m = jg_get_u64(p), n = jg_get_u64(q);
+    if (m != n) return m < n ? -1 : 1;
+  }
+  int order = size == 8 ? 0 : memcmp(p, q, size);
   return order != 0 ? order : (a->mv_size > b->mv_size) - (a->mv_size < b->mv_size);
 }
 
@@ -132,7 +142,7 @@ static void check_no_child(lua_State *L, const jg_bucket *b, MDB_val *key, const
 /* ---- methods ------------------------------------------------------------------------------- */
 
 static int bucket_get(lua_State *L) {
-  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_bucket *b = jg_self_bucket(L);
   jg_key key;
   MDB_val value;
   jg_check_bound(L, 2, b, "get", &key);
@@ -152,7 +162,7 @@ static int bucket_get(lua_State *L) {
 }
 
 static int bucket_put(lua_State *L) {
-  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_bucket *b = jg_self_bucket(L);
   jg_key key;
   MDB_val value;
   jg_check_writable(L, b->tx, "put");
@@ -171,7 +181,7 @@ static int bucket_put(lua_State *L) {
 }
 
 static int bucket_delete(lua_State *L) {
-  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_bucket *b = jg_self_bucket(L);
   jg_key key;
   jg_check_writable(L, b->tx, "delete");
   jg_check_key(L, 2, b, "delete", &key);
@@ -276,7 +286,7 @@ static int append_all(lua_State *L, jg_bucket *b, lua_Integer n) {
 
 /* bucket:append(keys, values), or bucket:append(first, values) in a bucket of integer keys. */
 static int bucket_append(lua_State *L) {
-  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_bucket *b = jg_self_bucket(L);
   lua_settop(L, 3);
   jg_check_writable(L, b->tx, "append");
   if (!lua_istable(L, 2) && (b->record.flags & JG_INTEGER_KEYS) == 0)
@@ -356,7 +366,7 @@ static int delete_range(jg_bucket *b, const jg_key *from, const jg_key *to, lua_
 
 /* bucket:delete_range(from, to): both inclusive, nil leaves that end open; returns the count. */
 static int bucket_delete_range(lua_State *L) {
-  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_bucket *b = jg_self_bucket(L);
   jg_key from, to;
   bool has_from = !lua_isnoneornil(L, 2), has_to = !lua_isnoneornil(L, 3), has_child = false;
   lua_Integer count = 0;

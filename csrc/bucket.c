@@ -48,11 +48,18 @@ void jg_bucket_check(lua_State *L, jg_bucket *b) {
   if (!b->h.open) jg_raise(L, "bucket_closed", "the bucket '%s' is gone", b->name);
 }
 
-jg_bucket *jg_check_bucket(lua_State *L, int idx) {
-  jg_bucket *b = jg_check_handle(L, idx, JG_BUCKET);
+static jg_bucket *check_open(lua_State *L, jg_bucket *b) {
   if (b->tx == NULL) jg_raise(L, "bucket_closed", "the bucket is gone");
   jg_bucket_check(L, b);
   return b;
+}
+
+jg_bucket *jg_check_bucket(lua_State *L, int idx) {
+  return check_open(L, jg_check_handle(L, idx, JG_BUCKET));
+}
+
+jg_bucket *jg_self_bucket(lua_State *L) {
+  return check_open(L, jg_self(L, JG_BUCKET));
 }
 
 /* The name of a bucket, at index 2. */
@@ -307,38 +314,38 @@ int jg_bucket_delete(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up) {
 /* ---- methods ------------------------------------------------------------------------------- */
 
 static int bucket_bucket(lua_State *L) {
-  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_bucket *b = jg_self_bucket(L);
   return jg_bucket_lookup(L, 1, b->tx, b);
 }
 
 static int bucket_create_bucket(lua_State *L) {
-  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_bucket *b = jg_self_bucket(L);
   return jg_bucket_create(L, 1, b->tx, b, false);
 }
 
 static int bucket_ensure_bucket(lua_State *L) {
-  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_bucket *b = jg_self_bucket(L);
   return jg_bucket_create(L, 1, b->tx, b, true);
 }
 
 static int bucket_delete_bucket(lua_State *L) {
-  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_bucket *b = jg_self_bucket(L);
   return jg_bucket_delete(L, 1, b->tx, b);
 }
 
 static int bucket_buckets(lua_State *L) {
-  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_bucket *b = jg_self_bucket(L);
   return jg_buckets(L, 1, b->tx, b);
 }
 
 static int bucket_name(lua_State *L) {
-  jg_check_handle(L, 1, JG_BUCKET);
+  jg_self(L, JG_BUCKET);
   lua_getiuservalue(L, 1, NAME);
   return 1;
 }
 
 static int bucket_tx(lua_State *L) {
-  jg_check_handle(L, 1, JG_BUCKET);
+  jg_self(L, JG_BUCKET);
   lua_pushvalue(L, 1);
   do {
     lua_getiuservalue(L, -1, PARENT);
@@ -348,19 +355,19 @@ static int bucket_tx(lua_State *L) {
 }
 
 static int bucket_is_writable(lua_State *L) {
-  jg_bucket *b = jg_check_handle(L, 1, JG_BUCKET);
+  jg_bucket *b = jg_self(L, JG_BUCKET);
   lua_pushboolean(L, b->tx != NULL && b->tx->writable);
   return 1;
 }
 
 static int bucket_release(lua_State *L) {
-  jg_bucket *b = jg_check_handle(L, 1, JG_BUCKET);
+  jg_bucket *b = jg_self(L, JG_BUCKET);
   jg_close(&b->h);
   return 0;
 }
 
 static int bucket_tostring(lua_State *L) {
-  jg_bucket *b = jg_check_handle(L, 1, JG_BUCKET);
+  jg_bucket *b = jg_self(L, JG_BUCKET);
   lua_getiuservalue(L, 1, NAME);
   lua_pushfstring(L, "jangada.Bucket: %p (%s)", (void *)b,
                   b->h.open ? lua_tostring(L, -1) : "closed");
@@ -382,10 +389,7 @@ static const luaL_Reg metamethods[] = {
 
 void jg_open_bucket(lua_State *L) {
   jg_class(L, JG_BUCKET, metamethods, methods);
-  luaL_getmetatable(L, JG_BUCKET);
-  lua_getfield(L, -1, "__index");
-  luaL_setfuncs(L, jg_access_methods, 0);
-  luaL_setfuncs(L, jg_move_methods, 0);
-  luaL_setfuncs(L, jg_bucket_stats_methods, 0);
-  lua_pop(L, 2);
+  jg_add_methods(L, JG_BUCKET, jg_access_methods);
+  jg_add_methods(L, JG_BUCKET, jg_move_methods);
+  jg_add_methods(L, JG_BUCKET, jg_bucket_stats_methods);
 }

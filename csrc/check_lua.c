@@ -75,7 +75,7 @@ static bool tell(void *context, uint64_t done, uint64_t total) {
   lua_pushinteger(w->L, (lua_Integer)total);
   w->raised = lua_pcall(w->L, 2, 0, 0) != LUA_OK;
   if (w->raised) return false;
-  return w->db == NULL || (w->tx->open && w->db->fork_count == jg_fork_count());
+  return w->db == NULL || (w->tx->open && !jg_is_forked(w->db));
 }
 
 /* Walks the file; raises nothing. */
@@ -230,13 +230,9 @@ const luaL_Reg jg_check_functions[] = {
 /* Adds `check` to the methods of DB. */
 void jg_open_check(lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__gc", checker_gc}, {NULL, NULL}};
-  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg none[] = {{NULL, NULL}}, methods[] = {{"check", db_check}, {NULL, NULL}};
   jg_class(L, CHECKER, metamethods, none);
-  luaL_getmetatable(L, JG_DB);
-  lua_getfield(L, -1, "__index");
-  lua_pushcfunction(L, db_check);
-  lua_setfield(L, -2, "check");
-  lua_pop(L, 2);
+  jg_add_methods(L, JG_DB, methods);
 }
 
 /* Pushes a table: code of a finding -> one sentence. */

@@ -33,7 +33,7 @@ void jg_cursor_drop(jg_cursor *c) {
 
 void jg_cursor_release(jg_handle *h) {
   jg_cursor *c = (jg_cursor *)h;
-  if (c->bucket->tx->db->fork_count == jg_fork_count()) jg_cursor_drop(c);
+  if (!jg_is_forked(c->bucket->tx->db)) jg_cursor_drop(c);
   c->cur = NULL;
 }
 
@@ -51,8 +51,8 @@ jg_cursor *jg_cursor_new(lua_State *L, int bucket_idx) {
   return c;
 }
 
-static jg_cursor *check_cursor(lua_State *L, int idx) {
-  jg_cursor *c = jg_check_handle(L, idx, JG_CURSOR);
+static jg_cursor *self_cursor(lua_State *L) {
+  jg_cursor *c = jg_self(L, JG_CURSOR);
   if (c->bucket == NULL) jg_raise(L, "cursor_closed", "the cursor is closed");
   jg_bucket_check(L, c->bucket);
   if (!c->h.open) jg_raise(L, "cursor_closed", "the cursor is closed");
@@ -173,7 +173,7 @@ int jg_cursor_push(lua_State *L, jg_cursor *c, int rc, const MDB_val *value, con
 /* ---- methods ------------------------------------------------------------------------------- */
 
 static int move(lua_State *L, MDB_cursor_op op, const char *what) {
-  jg_cursor *c = check_cursor(L, 1);
+  jg_cursor *c = self_cursor(L);
   MDB_val key, value;
   int rc = jg_cursor_move(c, op, &key, &value);
   return jg_cursor_push(L, c, rc, &value, what);
@@ -196,7 +196,7 @@ static int cursor_prev(lua_State *L) {
 }
 
 static int cursor_seek(lua_State *L) {
-  jg_cursor *c = check_cursor(L, 1);
+  jg_cursor *c = self_cursor(L);
   jg_key to;
   MDB_val key, value;
   jg_check_bound(L, 2, c->bucket, "seek", &to);
@@ -205,7 +205,7 @@ static int cursor_seek(lua_State *L) {
 }
 
 static int cursor_delete(lua_State *L) {
-  jg_cursor *c = check_cursor(L, 1);
+  jg_cursor *c = self_cursor(L);
   jg_bucket *b = c->bucket;
   MDB_val key, value;
   jg_record record;
@@ -232,25 +232,25 @@ static int cursor_delete(lua_State *L) {
 }
 
 static int cursor_bucket(lua_State *L) {
-  jg_check_handle(L, 1, JG_CURSOR);
+  jg_self(L, JG_CURSOR);
   lua_getiuservalue(L, 1, BUCKET);
   return 1;
 }
 
 static int cursor_release(lua_State *L) {
-  jg_cursor *c = jg_check_handle(L, 1, JG_CURSOR);
+  jg_cursor *c = jg_self(L, JG_CURSOR);
   jg_close(&c->h);
   return 0;
 }
 
 static int cursor_tostring(lua_State *L) {
-  jg_cursor *c = jg_check_handle(L, 1, JG_CURSOR);
+  jg_cursor *c = jg_self(L, JG_CURSOR);
   lua_pushfstring(L, "jangada.Cursor: %p (%s)", (void *)c, c->h.open ? c->bucket->name : "closed");
   return 1;
 }
 
 int jg_bucket_cursor(lua_State *L) {
-  jg_check_bucket(L, 1);
+  jg_self_bucket(L);
   jg_cursor_new(L, 1);
   return 1;
 }

@@ -14,10 +14,6 @@ enum { WRITER = 1, DISK, QUEUE, USER_VALUES = QUEUE };
 
 /* ---- checks ------------------------------------------------------------------------------ */
 
-bool jg_is_forked(const jg_db *db) {
-  return db->fork_count != jg_fork_count();
-}
-
 void jg_check_process(lua_State *L, const jg_db *db) {
   if (jg_is_forked(db))
     jg_raise(L, "forked", "the file was opened before a fork: only the parent may use it");
@@ -309,10 +305,7 @@ static const luaL_Reg metamethods[] = {
 
 void jg_open_db(lua_State *L) {
   jg_class(L, JG_DB, metamethods, methods);
-  luaL_getmetatable(L, JG_DB);
-  lua_getfield(L, -1, "__index");
-  luaL_setfuncs(L, jg_db_stats_methods, 0);
-  luaL_setfuncs(L, jg_backup_methods, 0);
-  luaL_setfuncs(L, jg_journal_methods, 0);
-  lua_pop(L, 2);
+  jg_add_methods(L, JG_DB, jg_db_stats_methods);
+  jg_add_methods(L, JG_DB, jg_backup_methods);
+  jg_add_methods(L, JG_DB, jg_journal_methods);
 }

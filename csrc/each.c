@@ -101,7 +101,7 @@ static void set_bounds(jg_cursor *c, const jg_key *from, const jg_key *to, const
 int jg_each(lua_State *L) {
   static const char *const known[] = {"from", "to", "prefix", "reverse", "limit", NULL};
   jg_key from, to, prefix;
-  jg_check_bucket(L, 1);
+  jg_self_bucket(L);
   lua_settop(L, 2);
   jg_options_known(L, 2, known);
   lua_pushcfunction(L, each_next);

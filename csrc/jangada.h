@@ -78,6 +78,8 @@ void jg_open_errors(lua_State *L);
 /* ---- store.c ------------------------------------------------------------------------------ */
 
 void jg_class(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods);
+void jg_add_methods(lua_State *L, const char *name, const luaL_Reg *methods);
+void *jg_self(lua_State *L, const char *name);                 /* only in a method of that class */
 void *jg_test_handle(lua_State *L, int idx, const char *name); /* NULL: of another class */
 void *jg_check_handle(lua_State *L, int idx, const char *name);
 void jg_set_class(lua_State *L, const char *name); /* of what is on top of the stack */
@@ -161,7 +163,6 @@ bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failur
 void jg_db_release(jg_handle *h);
 int jg_db_refresh(jg_db *db, bool writable); /* before a transaction begins */
 int jg_db_begin_txn(jg_db *db, unsigned flags, MDB_txn **txn);
-bool jg_is_forked(const jg_db *db);
 extern const luaL_Reg jg_db_stats_methods[], jg_backup_methods[];
 jg_db *jg_check_db(lua_State *L, int idx);
 void jg_check_process(lua_State *L, const jg_db *db); /* forked, wrong_thread */
@@ -175,7 +176,10 @@ void jg_open_db(lua_State *L);
 bool jg_register(jg_db *db); /* false: this process has the file open */
 bool jg_uses_lock_file(dev_t dev, ino_t ino);
 void jg_unregister(jg_db *db);
-unsigned jg_fork_count(void);
+extern unsigned jg_forks; /* how often this process and those before it were forked */
+static inline bool jg_is_forked(const jg_db *db) {
+  return db->fork_count != jg_forks;
+}
 void jg_abandon(const jg_db *db); /* on another thread than its own */
 void jg_bury(void);               /* what this thread has to */
 
@@ -283,7 +287,11 @@ void jg_value_escape(const MDB_val *value, char *into); /* into: 17 bytes more *
 size_t jg_record_write(const jg_record *record, unsigned char into[JG_RECORD_SIZE_MAX]);
 void jg_copy_record(jg_record *to, const jg_record *from); /* as far as it is used */
 void jg_put_u64(unsigned char into[8], uint64_t n);
-uint64_t jg_get_u64(const unsigned char from[8]);
+static inline uint64_t jg_get_u64(const unsigned char from[8]) {
+  return (uint64_t)from[0] << 56 | (uint64_t)from[1] << 48 | (uint64_t)from[2] << 40 |
+         (uint64_t)from[3] << 32 | (uint64_t)from[4] << 24 | (uint64_t)from[5] << 16 |
+         (uint64_t)from[6] << 8 | (uint64_t)from[7];
+}
 
 /* ---- bucket.c, buckets.c, access.c ------------------------------------------------ */
 
@@ -342,6 +350,7 @@ int jg_purge_in(jg_tx *tx, unsigned *purged);
 int jg_tree_purge(jg_tx *tx, const char *name);
 
 jg_bucket *jg_check_bucket(lua_State *L, int idx);
+jg_bucket *jg_self_bucket(lua_State *L);          /* only in a method of Bucket */
 void jg_bucket_check(lua_State *L, jg_bucket *b); /* raises unless it and its tx are usable */
 void jg_check_key(lua_State *L, int idx, const jg_bucket *b, const char *what, jg_key *key);
 void jg_check_bound(lua_State *L, int idx, const jg_bucket *b, const char *what, jg_key *key);

@@ -13,7 +13,7 @@
 /* ---- sequences (Bolt 66 to 72) ------------------------------------------------------------- */
 
 static int bucket_sequence(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)jg_check_bucket(L, 1)->record.sequence);
+  lua_pushinteger(L, (lua_Integer)jg_self_bucket(L)->record.sequence);
   return 1;
 }
 
@@ -29,7 +29,7 @@ static void set_sequence(lua_State *L, jg_bucket *b, uint64_t sequence, const ch
 }
 
 static int bucket_set_sequence(lua_State *L) {
-  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_bucket *b = jg_self_bucket(L);
   luaL_argcheck(L, lua_isinteger(L, 2), 2, "a sequence is an integer");
   lua_Integer n = lua_tointeger(L, 2);
   jg_check_writable(L, b->tx, "set_sequence");
@@ -39,7 +39,7 @@ static int bucket_set_sequence(lua_State *L) {
 }
 
 static int bucket_next_sequence(lua_State *L) {
-  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_bucket *b = jg_self_bucket(L);
   jg_check_writable(L, b->tx, "next_sequence");
   if (b->record.sequence >= INT64_MAX)
     jg_raise(L, "sequence_overflow", "next_sequence: the sequence of '%s' is at its end", b->name);
@@ -123,7 +123,7 @@ int jg_bucket_move(lua_State *L, int parent_idx, jg_tx *tx, jg_bucket *up) {
 }
 
 static int bucket_move_bucket(lua_State *L) {
-  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_bucket *b = jg_self_bucket(L);
   return jg_bucket_move(L, 1, b->tx, b);
 }
 

@@ -152,7 +152,7 @@ bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failur
   db->lock_timeout_ms = o->lock_timeout_ms;
   db->page_size = (size_t)sysconf(_SC_PAGESIZE);
   db->thread = pthread_self();
-  db->fork_count = jg_fork_count();
+  db->fork_count = jg_forks;
   db->path = strdup(path);
   if (db->path == NULL) return jg_fail(f, "no_memory", "%s: out of memory", path);
   struct stat st; /* before the lock: a flock of our own would only make us wait for ourselves */
@@ -177,7 +177,7 @@ bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failur
 /* In a forked child the environment and its locks are the parent's: only memory is given back. */
 void jg_db_release(jg_handle *h) {
   jg_db *db = (jg_db *)h;
-  if (db->fork_count == jg_fork_count()) {
+  if (!jg_is_forked(db)) {
     db->close_rc = jg_journal_close(db, db->abandons);
     if (db->spare != NULL) mdb_txn_abort(db->spare);
     if (db->registered) jg_unregister(db);

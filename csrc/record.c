@@ -20,15 +20,11 @@ static const unsigned char magic[MAGIC_SIZE] = {0x8a, 'J',  'a',  'n',  'g',  'a
                                                 0x0d, 0x0a, 0x1a, 0x0a, 0xf3, 0x5c, 0xb9, 0x27};
 
 void jg_put_u64(unsigned char into[8], uint64_t n) {
-  for (int i = 7; i >= 0; i--, n >>= 8)
-    into[i] = (unsigned char)n;
-}
-
-uint64_t jg_get_u64(const unsigned char from[8]) {
-  uint64_t n = 0;
-  for (int i = 0; i < 8; i++)
-    n = n << 8 | from[i];
-  return n;
+  const unsigned char bytes[8] = {(unsigned char)(n >> 56), (unsigned char)(n >> 48),
+                                  (unsigned char)(n >> 40), (unsigned char)(n >> 32),
+                                  (unsigned char)(n >> 24), (unsigned char)(n >> 16),
+                                  (unsigned char)(n >> 8),  (unsigned char)n};
+  memcpy(into, bytes, sizeof bytes);
 }
 
 void jg_copy_record(jg_record *to, const jg_record *from) {

@@ -17,7 +17,7 @@
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static jg_db *opened;
-static unsigned fork_count;
+unsigned jg_forks;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* A write transaction's lock belongs to its thread, and lies in the map: only that thread may end
@@ -42,7 +42,7 @@ static void in_parent(void) {
 }
 
 static void in_child(void) {
-  fork_count++;
+  jg_forks++;
   for (jg_db *db = opened; db != NULL; db = db->next_open) {
     if (db->lock_fd >= 0) close(db->lock_fd);
     db->lock_fd = -1;
@@ -92,10 +92,6 @@ void jg_bury(void) {
     close(a->lock_fd);
     free(a);
   }
-}
-
-unsigned jg_fork_count(void) {
-  return fork_count;
 }
 
 bool jg_register(jg_db *db) {

@@ -262,7 +262,7 @@ static void check_found(jg_bucket *b, jg_found *found) {
 
 static int bucket_stats_(lua_State *L) {
   static const jg_visitor visitor = {must_walk, count_item, count_bucket};
-  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_bucket *b = jg_self_bucket(L);
   bucket_stats sum = {.depth = 1}; /* Bolt: an empty bucket has depth 1 */
   jg_found found;
   check_found(b, &found);
@@ -281,7 +281,7 @@ static int bucket_stats_(lua_State *L) {
 
 /* Items of this bucket, the buckets in it too: at once for a tree, by walking for a prefix. */
 static int bucket_count(lua_State *L) {
-  jg_bucket *b = jg_check_bucket(L, 1);
+  jg_bucket *b = jg_self_bucket(L);
   uint64_t count = 0;
   int rc;
   if (b->prefixed) {

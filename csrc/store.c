@@ -11,16 +11,39 @@ const char jg_class_db[] = "jangada.DB", jg_class_tx[] = "jangada.Tx",
            jg_class_bucket[] = "jangada.Bucket", jg_class_cursor[] = "jangada.Cursor",
            jg_class_ticket[] = "jangada.Ticket", jg_class_disk[] = "jangada.MemoryDisk";
 
-/* Fills the metatable of a class once; the module may be loaded again into the same state. */
+/* Fills the metatable of a class once; the module may be loaded again into the same state. Each
+** method has the metatable as its up value, for jg_self. */
 void jg_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
               const luaL_Reg *methods) {
   if (luaL_newmetatable(L, name)) {
-    luaL_setfuncs(L, metamethods, 0);
+    lua_pushvalue(L, -1);
+    luaL_setfuncs(L, metamethods, 1);
     lua_newtable(L);
-    luaL_setfuncs(L, methods, 0);
     lua_setfield(L, -2, "__index");
   }
   lua_rawsetp(L, LUA_REGISTRYINDEX, name); /* a second copy of the module has names of its own */
+  jg_add_methods(L, name, methods);
+}
+
+void jg_add_methods(lua_State *L, const char *name, const luaL_Reg *methods) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, name);
+  lua_getfield(L, -1, "__index");
+  lua_pushvalue(L, -2); /* stack: metatable index metatable */
+  luaL_setfuncs(L, methods, 1);
+  lua_pop(L, 2);
+}
+
+/* In a method: the handle it was called on. Comparing its metatable with the method's own takes
+** half as long as finding the class in the registry. */
+void *jg_self(lua_State *L, const char *name) {
+  void *handle = lua_touserdata(L, 1);
+  bool is_own = false;
+  if (handle != NULL && lua_getmetatable(L, 1)) {
+    is_own = lua_topointer(L, -1) == lua_topointer(L, lua_upvalueindex(1));
+    lua_pop(L, 1);
+  }
+  if (!is_own) luaL_typeerror(L, 1, name);
+  return handle;
 }
 
 void *jg_test_handle(lua_State *L, int idx, const char *name) {

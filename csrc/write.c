@@ -221,6 +221,7 @@ int jg_drop(jg_tx *tx, MDB_dbi dbi) {
 int jg_make_tree(jg_tx *tx, const char *name, MDB_dbi *dbi) {
   jg_ops *ops = ops_of(tx);
   int rc = mdb_dbi_open(tx->txn, name, MDB_CREATE, dbi);
+  if (rc == 0) rc = mdb_set_compare(tx->txn, *dbi, jg_compare);
   if (rc != 0 || ops == NULL) return rc;
   tx->db->journal->dirty_pages += 2;
   return add_tree(ops, 'C', name, *dbi);

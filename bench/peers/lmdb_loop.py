@@ -11,25 +11,35 @@ kind, path, tree, count, size, batch = sys.argv[1:3] + [sys.argv[3]] + list(map(
 env = lmdb.open(path, subdir=False, map_size=1 << 40, max_dbs=130)
 db = env.open_db(tree.encode(), create=kind == "append_durable")
 pack = struct.Struct(">Q").pack
-data = b"x" * size
-total = 0
-started = time.monotonic()
-if kind == "append_durable":
-    i = 1
+
+
+def append():
+    data, i = b"x" * size, 1
     while i <= count:
         with env.begin(write=True, db=db) as txn:
             put = txn.put
             for n in range(i, min(i + batch, count + 1)):
                 put(pack(n), data, append=True)
         i += batch
-elif kind == "read":
+
+
+def read():
+    total, at = 0, 1
     with env.begin(db=db) as txn:
-        get, at = txn.get, 1
+        get = txn.get
         for _ in range(count):
             at = (at * 6364136223846793005 + 1442695040888963407) & 0xFFFFFFFFFFFFFFFF
             total += len(get(pack((at >> 33) % count + 1)))
-else:
+
+
+def scan():
+    total = 0
     with env.begin(db=db) as txn:
         for key, value in txn.cursor():
             total += len(value)
-print("%.6f %d" % (time.monotonic() - started, total))
+
+
+loop = {"append_durable": append, "read": read, "scan": scan}[kind]
+started = time.monotonic()
+loop()
+print("%.6f" % (time.monotonic() - started))

@@ -98,6 +98,34 @@ for _, kind in ipairs(kinds) do
       end)
     end)
 
+    it("are in that order where words of a machine would order them otherwise", function()
+      local keys = {}
+      for size = 6, 17 do -- around one word, and two
+        for at = 1, size do
+          for _, byte in ipairs{ "\0", "\1", "\127", "\128", "\255" } do
+            keys[#keys + 1] = ("\127"):rep(at - 1) .. byte .. ("\127"):rep(size - at)
+          end
+        end
+      end
+      local is_known, wanted = {}, {}
+      with(function(b)
+        for _, key in ipairs(keys) do b:put(key, key) end
+      end, function(b)
+        for _, key in ipairs(keys) do
+          assert.equal(key, b:get(key))
+          if not is_known[key] then wanted[#wanted + 1] = key end
+          is_known[key] = true
+        end
+        table.sort(wanted, function(k, l) -- not by `<`, which asks the locale
+          local i = 1
+          while k:byte(i) and k:byte(i) == l:byte(i) do i = i + 1 end
+          return (k:byte(i) or -1) < (l:byte(i) or -1)
+        end)
+        assert.same(wanted, fresh.keys(b:each()))
+        assert.is_true(db:check())
+      end)
+    end)
+
     it("are large or small (Bolt 64)", function()
       local sizes = { 1, 100, 1000, 2000, 2030, 2040, 2050, 4000, 4080, 4096, 8192, 65536, 1 << 20 }
       with(function(b)
