@@ -18,11 +18,11 @@ MODULE    := $(BUILD)/jangada/store.so
 SPEC_TOOL := $(BUILD)/spec/process.so
 RUN        = LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/?.so;;' $(LUA)
 
-.PHONY: help deps all module spec-tools demo test test-all test-slow lint asan gc-torture fuzz bench bench-store bench-lab rock install clean
+.PHONY: help deps all module spec-tools demo test test-all test-slow test-durabilities lint asan gc-torture fuzz bench bench-store bench-lab rock install clean
 .DEFAULT_GOAL := all
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
 deps: ## install what is missing (Debian packages, through apt)
 	@sh tools/deps
@@ -62,15 +62,23 @@ test-all: all spec-tools ## run the specs, the slow ones too
 test-slow: all spec-tools ## run only the slow specs
 	@BUILD=$(BUILD) $(BUSTED) --run=all --tags=slow
 
+DURABILITIES ?= commit journal
+test-durabilities: all spec-tools ## run the specs of the store and of what stands on it in the other durabilities
+	@for durability in $(DURABILITIES); do \
+	  echo "durability $$durability"; \
+	  DURABILITY=$$durability BUILD=$(BUILD) $(BUSTED) --run=durabilities || exit 1; \
+	done
+
 lint: deps ## luacheck, and luarocks on the rockspec
 	luacheck --no-cache -q lua spec bin/jangada bench examples types *.rockspec
 	luarocks --lua-version=5.4 lint jangada-scm-1.rockspec
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-asan: deps ## run the specs with AddressSanitizer and UndefinedBehaviorSanitizer
+asan: deps ## run the specs with AddressSanitizer and UndefinedBehaviorSanitizer (SPECS=spec)
 	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/asan CFLAGS="-O1 -g $(SANITIZE)" \
 	  LDFLAGS="$(SANITIZE)" module spec-tools
-	@LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 BUILD=build/asan $(BUSTED) --run=asan
+	@LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 BUILD=build/asan \
+	  $(BUSTED) --run=asan $(SPECS)
 
 gc-torture: all spec-tools ## run the specs with the collector always on
 	@BUILD=$(BUILD) $(LUA) -e 'collectgarbage("incremental", 1, 1000, 1)' \

@@ -71,6 +71,15 @@ int jg_parent(jg_db *db, MDB_txn **parent) {
   return rc;
 }
 
+/* It holds LMDB's writer lock, for which other programs wait: where there is nothing to bring in,
+** and nobody uses it, it ends. */
+void jg_parent_rest(jg_db *db) {
+  jg_journal *j = db->journal;
+  if (j->parent == NULL || j->lsn != j->checkpoint_lsn || j->views > 0 || db->writer != NULL) return;
+  mdb_txn_abort(j->parent);
+  j->parent = NULL;
+}
+
 static void poison(jg_journal *j, int rc) {
   atomic_store(&j->failed, rc != 0 ? rc : EIO);
 }

@@ -152,6 +152,7 @@ void jg_journal_stop(jg_journal *j);
 /* ---- checkpoint.c ------------------------------------------------------------------------- */
 
 int jg_parent(jg_db *db, MDB_txn **parent);
+void jg_parent_rest(jg_db *db); /* after a transaction has ended */
 int jg_checkpoint(jg_db *db, bool clean);
 int jg_journal_purge(jg_db *db);
 void jg_count_dirty(jg_journal *j, MDB_dbi dbi, const MDB_val *key, size_t size);

@@ -69,7 +69,9 @@ static void release(jg_handle *h) {
     if (tx->writable && !tx->committed) db->rollbacks++;
   }
   tx->outer = tx->txn = NULL;
-  if (tx->db->writer == tx) tx->db->writer = NULL;
+  if (db->writer == tx) db->writer = NULL;
+  if (db->journal != NULL && !jg_is_forked(db) && pthread_equal(db->thread, pthread_self()))
+    jg_parent_rest(db);
 }
 
 static int begin_txn(jg_db *db, jg_tx *tx) {

@@ -134,8 +134,14 @@ describe("check finds nothing", function()
       return function(tx) tx:bucket("b"):put("x", ("x"):rep((pages << 12) - 16)) end
     end
     local function delete(tx) tx:bucket("b"):delete("x") end
-    local file = damage.make(function(tx) tx:create_bucket("b"):put("k", "v") end, put(50), delete,
-      put(100), delete) -- what the small one leaves serves to delete the large
+    local db, path = fresh.open(nil, { durability = "none" }) -- a commit is one of LMDB
+    db:update(function(tx) tx:create_bucket("b"):put("k", "v") end)
+    for _, pages in ipairs{ 50, 100 } do -- what the small one leaves serves to delete the large
+      db:update(put(pages))
+      db:update(delete)
+    end
+    db:close()
+    local file = damage.of(path)
     local bytes = file.original
     local size = #bytes
     while bytes:sub(size - 4095, size) == ("x"):rep(4096) do size = size - 4096 end
@@ -213,6 +219,7 @@ describe("check of a live file", function()
     db:update(function(tx) fill(tx:create_bucket("b"), 1000) end)
     db:update(function(tx)
       fill(tx:bucket("b"), 5000, 500)
+      if fresh.journals then return fresh.raises("write_tx_active", db.check, db) end
       assert_clean(db:check())
     end)
     assert_clean(db:check())

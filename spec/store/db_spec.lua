@@ -101,8 +101,7 @@ describe("db:update", function()
 
   it("raises tx_closed when the DB was closed within it", function()
     raises("tx_closed", db.update, db, function() db:close{ force = true } end)
-    local other = fresh.open()
-    raises("tx_closed", other.view, other, function() other:close{ force = true } end)
+    raises("db_closed", db.view, db, print)
   end)
 end)
 
@@ -156,7 +155,54 @@ describe("db:view", function()
     end)
   end)
 
-  it("nests, also in an update, and sees what was committed (Bolt 25)", function()
+  it("nests, and sees what was committed (Bolt 25)", function()
+    db:view(function(tx)
+      assert.equal("v", get(db, "k"))
+      assert.equal("v", tx:bucket("b"):get("k"))
+    end)
+  end)
+
+  it("raises tx_closed when the DB was closed within it; with a journal that is refused", function()
+    if fresh.journals then
+      for _, how in ipairs{ {}, { force = true } } do
+        db:view(function() raises(how.force and "read_tx_active" or "tx_open", db.close, db, how) end)
+      end
+      raises("tx_closed", db.view, db, function() getmetatable(db).__close(db) end)
+    else
+      raises("tx_closed", db.view, db, function() db:close{ force = true } end)
+    end
+    raises("db_closed", db.view, db, print)
+  end)
+
+  it("with a journal reads what no other transaction may change meanwhile", function()
+    if not fresh.journals then return end
+    local path = fresh.path()
+    local calls = {
+      { db.update, db, print }, { db.batch, db, {} }, { db.begin, db, "write" },
+      { db.begin, db, "read" }, { db.checkpoint, db }, { db.backup, db, path }, { db.check, db },
+      { db.abandon, db },
+    }
+    db:view(function(tx)
+      for _, call in ipairs(calls) do raises("read_tx_active", table.unpack(call)) end
+      db:view(function() raises("read_tx_active", db.update, db, print) end)
+      raises("read_tx_active", db.update, db, print)
+      db:flush()
+      assert.equal("v", tx:bucket("b"):get("k"))
+    end)
+    put(db, "k", "w")
+    assert.equal("w", get(db, "k"))
+  end)
+
+  it("sees what was committed, in an update too; with a journal that is refused", function()
+    if fresh.journals then
+      db:update(function(tx)
+        raises("write_tx_active", get, db, "k")
+        raises("write_tx_active", db.begin, db, "read")
+        assert.equal("v", db:write_tx():bucket("b"):get("k"))
+        tx:bucket("b"):put("k", "new")
+      end)
+      return assert.equal("new", get(db, "k"))
+    end
     db:update(function(tx)
       tx:bucket("b"):put("k", "new")
       db:view(function(old)
@@ -200,8 +246,8 @@ describe("db:begin", function()
       assert.is_false(pcall(db.begin, db, kind))
     end
     assert.is_false(pcall(db.begin, db))
-    local w <close> = db:begin("write")
     local r <close> = db:begin("read")
+    local w <close> = db:begin("write")
     assert.is_true(w:is_writable())
     assert.is_false(r:is_writable())
   end)
@@ -254,7 +300,7 @@ describe("db:close", function()
   it("rolls transactions back and closes all handles when forced (Bolt 7 D)", function()
     local db, path = fresh.open()
     put(db, "k", "v")
-    local tx, old = db:begin("write"), db:begin("read")
+    local old, tx = db:begin("read"), db:begin("write")
     local b, c = tx:bucket("b"), old:bucket("b"):cursor()
     b:put("k", "w")
     db:close{ force = true }

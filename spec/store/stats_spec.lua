@@ -117,8 +117,13 @@ describe("db:stats", function()
       local b = tx:create_bucket("b")
       for i = 1, 2000 do b:put(("%05d"):format(i), ("v"):rep(200)) end
     end)
+    db:checkpoint()
     local before = db:stats().free_pages
     db:update(function(tx) tx:bucket("b"):delete_range() end)
+    if fresh.journals then
+      assert.equal(before, db:stats().free_pages) -- pages are those of the last checkpoint
+      db:checkpoint()
+    end
     assert.is_true(db:stats().free_pages > before + 80)
   end)
 end)
@@ -131,10 +136,17 @@ describe("db:info and db:readers", function()
     db:update(function(tx) tx:create_bucket("b") end)
     local tx = db:begin("read")
     assert.equal(0, db:info().reader_age)
-    for i = 1, 5 do db:update(function(w) w:bucket("b"):put("k", tostring(i)) end) end
+    for i = 1, 5 do
+      db:update(function(w) w:bucket("b"):put("k", tostring(i)) end)
+      if fresh.journals then -- ages count checkpoints, and tx_id is LMDB's
+        assert.equal(i - 1, db:info().reader_age)
+        db:checkpoint()
+      end
+    end
     assert.equal(5, db:info().reader_age)
     local readers = db:readers()
-    assert.same({ 1, 5, tx:id() }, { #readers, readers[1].age, readers[1].tx_id })
+    assert.same({ 1, 5 }, { #readers, readers[1].age })
+    if not fresh.journals then assert.equal(tx:id(), readers[1].tx_id) end
     tx:rollback()
     assert.equal(0, db:info().reader_age)
     assert.same({}, (db:readers()))

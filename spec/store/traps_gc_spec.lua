@@ -27,10 +27,9 @@ describe("the collector", function()
 
   it("finalizes DB, transactions, buckets and cursors in any order (trap 28)", function()
     local script = [[
-      local store, path, seed, ending = require "jangada.store", ...
+      local store, path, seed, ending, durability = require "jangada.store", ...
       math.randomseed(tonumber(seed))
-      local keep, order = {}, {}
-      local db = assert(store.open(path, { durability = "none" }))
+      local db = assert(store.open(path, { durability = durability }))
       local handles = { db, db:begin("read"), db:begin("read"), db:begin("write") }
       local tx = handles[4]
       for i = 1, 10 do
@@ -69,7 +68,7 @@ describe("the collector", function()
     local path = fresh.path()
     for seed = 1, 3 do
       for _, ending in ipairs{ "collect", "exit", "abrupt", "inside", "close" } do
-        local output, status = fresh.run(script, path, seed, ending)
+        local output, status = fresh.run(script, path, seed, ending, fresh.durability)
         assert.equal("", output)
         assert.equal((ending == "collect" or ending == "close") and 0 or 7, status, ending)
         local db <close> = assert(store.open(path)) -- nothing was committed

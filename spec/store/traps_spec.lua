@@ -141,7 +141,11 @@ describe("a transaction", function()
     local held = {}
     for i = 1, 8 do held[i] = db:begin("read") end
     raises("readers_full", db.begin, db, "read")
-    raises("readers_full", db.view, db, function() end)
+    if fresh.journals then
+      assert.equal(7, db:view(function() return 7 end)) -- it takes no slot
+    else
+      raises("readers_full", db.view, db, function() end)
+    end
     db:update(function(tx) tx:bucket("b"):put("k", "w") end) -- writing needs no slot
     held[3]:rollback()
     held[3] = db:begin("read")

@@ -5,6 +5,7 @@ local errors = require "jangada.errors"
 local store = require "jangada.store"
 
 local path, call = ...
+local options = { durability = os.getenv("DURABILITY") or "none", journal_size = 1 << 20 }
 
 -- Runs `work` with a finalizer `bomb` that goes off, once, at some allocation within it.
 local function with_bomb(delay, bomb, work)
@@ -35,7 +36,7 @@ end
 
 local function scene()
   os.remove(path)
-  local s = { db = assert(store.open(path, { durability = "none" })) }
+  local s = { db = assert(store.open(path, options)) }
   s.db:update(function(tx)
     local b = tx:create_bucket("b")
     for i = 1, 40 do b:put(("%02d"):format(i), ("v"):rep(i * 40)) end
@@ -178,7 +179,7 @@ for _, name in ipairs(names) do
       print(name, tostring(failure))
     end
     s.db:close{ force = true }
-    local db <close> = assert(store.open(path, { durability = "none" }))
+    local db <close> = assert(store.open(path, options))
     db:update(function(tx)
       local b = tx:ensure_bucket("b")
       for _ in b:each() do end -- luacheck: ignore

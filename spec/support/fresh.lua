@@ -8,6 +8,9 @@ local fresh = {}
 --- What `open` opens with: the specs of the store run in every durability.
 fresh.durability = os.getenv("DURABILITY") or "none"
 
+--- With a journal some things are different (docs/journal.md): a spec then says what holds instead.
+fresh.journals = fresh.durability == "journal"
+
 local function run(command)
   local pipe <close> = assert(io.popen(command))
   local output = pipe:read("a")

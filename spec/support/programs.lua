@@ -48,6 +48,9 @@ end
 local magic = "\x8aJangada\r\n\x1a\n\xf3\x5c\xb9\x27"
 
 --- A file with one of each: kinds of buckets and keys, sequences, what was moved and deleted.
+---@return jangada.DB db
+---@return string path
+---@return string other path, of nothing yet
 function programs.sample(path)
   local db = fresh.open(path)
   db:update(function(tx)
@@ -76,7 +79,7 @@ function programs.sample(path)
     tx:create_bucket("empty")
   end)
   db:update(function(tx) tx:delete_bucket("dead") end)
-  return db
+  return db, path, fresh.path()
 end
 
 local function contents(parent, is_tx)

@@ -3,6 +3,9 @@ local store = require "jangada.store"
 
 local scratch = {}
 
+--- What `open` opens with.
+scratch.durability = os.getenv("DURABILITY") or "none"
+
 local opened, paths = {}, {}
 
 --- Opens a new database, or with a path one made before.
@@ -16,7 +19,7 @@ function scratch.open(path)
     if os.rename("/dev/shm", "/dev/shm") then path = path:gsub("^/tmp", "/dev/shm") end
     paths[#paths + 1] = path
   end
-  local db = assert(store.open(path, { durability = "none" }))
+  local db = assert(store.open(path, { durability = scratch.durability, journal_size = 1 << 20 }))
   opened[#opened + 1] = db
   return db, path
 end
@@ -25,8 +28,7 @@ end
 function scratch.clean()
   for _, db in ipairs(opened) do db:close{ force = true } end
   for _, path in ipairs(paths) do
-    os.remove(path)
-    os.remove(path .. "-lock")
+    for _, kind in ipairs{ "", "-lock", "-journal" } do os.remove(path .. kind) end
   end
   opened, paths = {}, {}
 end
