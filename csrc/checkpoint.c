@@ -189,10 +189,7 @@ int jg_journal_purge(jg_db *db) {
   unsigned purged = 0;
   int rc = jg_parent(db, &tx.txn);
   if (rc == 0) rc = jg_purge_in(&tx, &purged);
-  if (rc == 0 && purged == 0 && db->journal->lsn == db->journal->checkpoint_lsn) {
-    mdb_txn_abort(tx.txn); /* it holds nothing, and other programs may wait for its lock */
-    db->journal->parent = NULL;
-  }
+  if (rc == 0 && purged == 0) jg_parent_rest(db);
   if (rc == 0 && purged > 0) rc = switch_epoch(db, false, db->journal->lsn);
   if (rc == 0) return 0;
   int rebuilt = rebuild(db);

@@ -165,7 +165,8 @@ describe("db:view", function()
   it("raises tx_closed when the DB was closed within it; with a journal that is refused", function()
     if fresh.journals then
       for _, how in ipairs{ {}, { force = true } } do
-        db:view(function() raises(how.force and "read_tx_active" or "tx_open", db.close, db, how) end)
+        local code = how.force and "read_tx_active" or "tx_open"
+        db:view(function() raises(code, db.close, db, how) end)
       end
       raises("tx_closed", db.view, db, function() getmetatable(db).__close(db) end)
     else

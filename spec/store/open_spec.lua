@@ -55,6 +55,7 @@ describe("store.open", function()
 
   it("leaves no other file than its own, LMDB's lock and the journal (Bolt 1)", function()
     local db, path = fresh.open()
+    db:update(function(tx) tx:create_bucket("b") end)
     db:close()
     local pipe <close> = io.popen("ls -A '" .. fresh.directory .. "'")
     local name = path:match("[^/]+$")
