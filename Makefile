@@ -15,7 +15,7 @@ ALL_LIBS   = $(shell pkg-config --libs lmdb) -pthread
 SOURCES   := $(wildcard csrc/*.c)
 OBJECTS   := $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(SOURCES))
 MODULE    := $(BUILD)/jangada/store.so
-SPEC_TOOL := $(BUILD)/spec/process.so
+SPEC_TOOLS := $(BUILD)/spec/process.so $(BUILD)/spec/faults.so
 RUN        = LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/?.so;;' $(LUA)
 
 .PHONY: help deps all module spec-tools demo test test-all test-slow test-durabilities lint asan gc-torture fuzz bench bench-store bench-lab rock install clean
@@ -43,12 +43,12 @@ $(BUILD)/obj/%.o: csrc/%.c Makefile
 	@echo "  $(CC) $<"
 	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-spec-tools: $(SPEC_TOOL) ## build what the specs need beside the module
+spec-tools: $(SPEC_TOOLS) ## build what the specs need beside the module
 	@:
 
-$(SPEC_TOOL): spec/support/process.c Makefile | deps
+$(SPEC_TOOLS): $(BUILD)/spec/%.so: spec/support/%.c Makefile | deps
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -shared $(LDFLAGS) -Wl,-z,nodelete -o $@ $< -pthread
+	$(CC) $(ALL_CFLAGS) -shared $(LDFLAGS) -Wl,-z,nodelete -o $@ $< -pthread -ldl
 
 demo: all ## replicate INPUT through a five-node cluster, a crash and a partition (SEED=1)
 	@$(RUN) bin/jangada demo --seed='$(SEED)' --directory '$(BUILD)/demo' '$(subst ','\'',$(INPUT))'
@@ -112,7 +112,7 @@ install: all ## install under PREFIX
 clean: ## remove what was built
 	rm -rf build jangada
 
--include $(OBJECTS:.o=.d) $(SPEC_TOOL:.so=.d)
+-include $(OBJECTS:.o=.d) $(SPEC_TOOLS:.so=.d)
 
 # The fuzzer needs clang and libclang-rt-14-dev (Debian's names). RUNS=0 runs until interrupted.
 RUNS        ?= 10000000

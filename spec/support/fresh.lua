@@ -75,28 +75,44 @@ function fresh.clean()
   assert(left == 0, left .. " DB left open")
 end
 
---- Starts a Lua script in a process of its own, with this one's paths.
----@param script string Lua source; its arguments are `...`
----@return file* pipe reads what it prints
-function fresh.start(script, ...)
+local function start(environment, script, ...)
   local file = fresh.path() .. ".lua"
   local f <close> = assert(io.open(file, "w"))
   f:write(script)
   f:close()
   local arguments = table.pack(...)
   for i = 1, arguments.n do arguments[i] = ("'%s'"):format(arguments[i]) end
-  return assert(io.popen(("LUA_PATH='%s' LUA_CPATH='%s' exec lua5.4 '%s' %s 2>&1"):format(
-    package.path, package.cpath, file, table.concat(arguments, " "))))
+  return assert(io.popen(("LUA_PATH='%s' LUA_CPATH='%s' %s exec lua5.4 '%s' %s 2>&1"):format(
+    package.path, package.cpath, environment, file, table.concat(arguments, " "))))
+end
+
+local function finish(pipe)
+  local output = pipe:read("a")
+  local _, kind, status = pipe:close()
+  return output, kind == "signal" and 128 + status or status
+end
+
+--- Starts a Lua script in a process of its own, with this one's paths.
+---@param script string Lua source; its arguments are `...`
+---@return file* pipe reads what it prints
+function fresh.start(script, ...)
+  return start("", script, ...)
 end
 
 --- Runs a script to its end.
 ---@return string output
 ---@return integer status exit status; 128 and the signal's number when it died of one
 function fresh.run(script, ...)
-  local pipe = fresh.start(script, ...)
-  local output = pipe:read("a")
-  local _, kind, status = pipe:close()
-  return output, kind == "signal" and 128 + status or status
+  return finish(start("", script, ...))
+end
+
+--- The same on a system that fails.
+---@param faults string how: assignments of faults.c's variables
+function fresh.run_with(faults, script, ...)
+  local tool = (os.getenv("BUILD") or "build") .. "/spec/faults.so"
+  assert(io.open(tool), tool .. " is missing: make spec-tools builds it"):close()
+  local preload = ("LD_PRELOAD='%s %s' "):format(os.getenv("LD_PRELOAD") or "", tool)
+  return finish(start(preload .. faults, script, ...))
 end
 
 --- Calls fn(...), which must raise an error object of that code; returns its message.

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+**
+** faults.c - a system that fails when it is told to: preloaded (LD_PRELOAD) into a process of a
+** spec, it stands between the store and C's library. `make spec-tools` builds it.
+**
+**     FAULT_FILESYSTEM=6969   fstatfs says that all files are on one of that type (hexadecimal)
+**     FAULT_META=n            the n-th write of a meta page and all after it: the bytes are
+**                             written, but could not be flushed: EIO. LMDB writes data by pages
+**                             and its meta pages in part, so by their size they are told
+**     FAULT_FLUSH=n           the n-th fdatasync fails with EIO
+*/
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define PAGE_SIZE_MIN 4096
+#define EXPORT __attribute__((visibility("default")))
+
+/* The next function of a name: C's own, or a sanitizer's. */
+static void find(const char *name, void *into) {
+  void *symbol = dlsym(RTLD_NEXT, name);
+  if (symbol == NULL) abort();
+  memcpy(into, &symbol, sizeof symbol); /* C has no cast from data to code */
+}
+
+/* The number that a variable asks for; 0: none. */
+static long asked(const char *variable) {
+  const char *value = getenv(variable);
+  return value != NULL ? strtol(value, NULL, 10) : 0;
+}
+
+EXPORT int fstatfs(int fd, struct statfs *fs) {
+  int (*real)(int, struct statfs *);
+  find("fstatfs", &real);
+  int rc = real(fd, fs);
+  const char *type = getenv("FAULT_FILESYSTEM");
+  if (rc == 0 && type != NULL) fs->f_type = (__typeof__(fs->f_type))strtoul(type, NULL, 16);
+  return rc;
+}
+
+EXPORT ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at) {
+  static long count;
+  ssize_t (*real)(int, const void *, size_t, off_t);
+  find("pwrite", &real);
+  ssize_t n = real(fd, bytes, size, at);
+  long first = asked("FAULT_META");
+  if (first == 0 || size >= PAGE_SIZE_MIN || ++count < first) return n;
+  errno = EIO;
+  return -1;
+}
+
+EXPORT int fdatasync(int fd) {
+  static long count;
+  int (*real)(int);
+  find("fdatasync", &real);
+  if (asked("FAULT_FLUSH") == ++count) {
+    errno = EIO;
+    return -1;
+  }
+  return real(fd);
+}
