@@ -75,7 +75,8 @@ int jg_parent(jg_db *db, MDB_txn **parent) {
 ** and nobody uses it, it ends. */
 void jg_parent_rest(jg_db *db) {
   jg_journal *j = db->journal;
-  if (j->parent == NULL || j->lsn != j->checkpoint_lsn || j->views > 0 || db->writer != NULL) return;
+  if (j->parent == NULL || j->lsn != j->checkpoint_lsn || j->views > 0 || db->writer != NULL)
+    return;
   mdb_txn_abort(j->parent);
   j->parent = NULL;
 }

@@ -127,29 +127,20 @@ void jg_journal_free(jg_journal *j) {
 
 /* ---- records ------------------------------------------------------------------------------- */
 
-static void put_u32(unsigned char *p, uint32_t n) {
-  for (int i = 0; i < 4; i++)
-    p[i] = (unsigned char)(n >> (24 - 8 * i));
-}
-
-static uint32_t get_u32(const unsigned char *p) {
-  return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 /* Completes the record of the operations collected. Returns its size with its padding, for which
 ** there must be room; the record then lies in j->ops.bytes.data. */
 size_t jg_record_seal(jg_journal *j, uint64_t lsn) {
   unsigned char *p = j->ops.bytes.data;
   size_t size = j->ops.bytes.size, padded = jg_padded(size);
   memcpy(p, magic, sizeof magic);
-  put_u32(p + 8, (uint32_t)size);
-  put_u32(p + 12, 0);
+  jg_put_u32(p + 8, (uint32_t)size);
+  jg_put_u32(p + 12, 0);
   jg_put_u64(p + 16, j->epoch);
   jg_put_u64(p + 24, lsn);
   jg_put_u64(p + 32, atomic_load(&j->flushed_lsn));
   jg_put_u64(p + 40, j->store_id);
   memset(p + size, 0, padded - size);
-  put_u32(p + 4, jg_crc32c(0, p + 8, size - 8));
+  jg_put_u32(p + 4, jg_crc32c(0, p + 8, size - 8));
   return padded;
 }
 
@@ -157,9 +148,9 @@ size_t jg_record_seal(jg_journal *j, uint64_t lsn) {
 static size_t find_record(const jg_scan *scan, size_t at) {
   const unsigned char *p = scan->data + at;
   if (scan->size - at < JG_RECORD_HEAD_SIZE || memcmp(p, magic, sizeof magic) != 0) return 0;
-  size_t size = get_u32(p + 8);
+  size_t size = jg_get_u32(p + 8);
   if (size < JG_RECORD_HEAD_SIZE || size > scan->size - at) return 0;
-  return jg_crc32c(0, p + 8, size - 8) == get_u32(p + 4) ? size : 0;
+  return jg_crc32c(0, p + 8, size - 8) == jg_get_u32(p + 4) ? size : 0;
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -214,7 +205,7 @@ void jg_journal_scan(jg_scan *scan, uint64_t store_id, uint64_t epoch, uint64_t 
 int jg_journal_replay(jg_tx *tx, const jg_scan *scan) {
   int rc = 0;
   for (size_t at = 0; rc == 0 && at < scan->end;) {
-    size_t size = get_u32(scan->data + at + 8);
+    size_t size = jg_get_u32(scan->data + at + 8);
     rc = jg_ops_apply(tx, scan->data + at + JG_RECORD_HEAD_SIZE, size - JG_RECORD_HEAD_SIZE);
     at += jg_padded(size);
   }

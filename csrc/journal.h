@@ -43,6 +43,26 @@ jg_disk *jg_check_memory_disk(lua_State *L, int idx);
 void jg_open_memory_disk(lua_State *L);
 int jg_memory_disk(lua_State *L);
 
+/* ---- numbers, big-endian; for 8 bytes see record.c ----------------------------------------- */
+
+static inline void jg_put_u16(unsigned char *p, size_t n) {
+  p[0] = (unsigned char)(n >> 8);
+  p[1] = (unsigned char)n;
+}
+
+static inline size_t jg_get_u16(const unsigned char *p) {
+  return (size_t)p[0] << 8 | p[1];
+}
+
+static inline void jg_put_u32(unsigned char *p, size_t n) {
+  jg_put_u16(p, n >> 16);
+  jg_put_u16(p + 2, n & 0xffff);
+}
+
+static inline size_t jg_get_u32(const unsigned char *p) {
+  return jg_get_u16(p) << 16 | jg_get_u16(p + 2);
+}
+
 /* ---- write.c ------------------------------------------------------------------------------ */
 
 typedef struct jg_buffer {

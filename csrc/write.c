@@ -73,24 +73,6 @@ void jg_ops_cut(const jg_tx *tx, size_t mark) {
     ops->trees_count--;
 }
 
-static void put_u16(unsigned char *p, size_t n) {
-  p[0] = (unsigned char)(n >> 8);
-  p[1] = (unsigned char)n;
-}
-
-static size_t get_u16(const unsigned char *p) {
-  return (size_t)p[0] << 8 | p[1];
-}
-
-static void put_u32(unsigned char *p, size_t n) {
-  put_u16(p, n >> 16);
-  put_u16(p + 2, n & 0xffff);
-}
-
-static size_t get_u32(const unsigned char *p) {
-  return get_u16(p) << 16 | get_u16(p + 2);
-}
-
 /* Notes that the next tree index stands for a tree. */
 static int add_tree(jg_ops *ops, char kind, const char *name, MDB_dbi dbi) {
   size_t size = strlen(name);
@@ -107,7 +89,7 @@ static int add_tree(jg_ops *ops, char kind, const char *name, MDB_dbi dbi) {
   ops->trees[ops->trees_count++] = (jg_tree_use){dbi, ops->bytes.size};
   unsigned char *p = ops->bytes.data + ops->bytes.size;
   *p = (unsigned char)kind;
-  put_u16(p + 1, size);
+  jg_put_u16(p + 1, size);
   memcpy(p + TREE_HEAD, name, size);
   ops->bytes.size += TREE_HEAD + size;
   return 0;
@@ -138,7 +120,7 @@ static int make_room(jg_tx *tx, MDB_dbi dbi, char kind, size_t size, unsigned ch
   if (!jg_buffer_reserve(&ops->bytes, size)) return ENOMEM;
   *op = ops->bytes.data + ops->bytes.size;
   **op = (unsigned char)kind;
-  put_u16(*op + 1, index);
+  jg_put_u16(*op + 1, index);
   return 0;
 }
 
@@ -164,8 +146,8 @@ int jg_put(jg_tx *tx, MDB_dbi dbi, MDB_cursor *cursor, MDB_val *key, const MDB_v
   if (rc != 0) return rc;
   if (escapes) jg_value_escape(value, stored.mv_data);
   if (op == NULL) return 0;
-  put_u16(op + 3, key->mv_size);
-  put_u32(op + 5, stored_size);
+  jg_put_u16(op + 3, key->mv_size);
+  jg_put_u32(op + 5, stored_size);
   memcpy(op + PUT_HEAD, key->mv_data, key->mv_size);
   if (escapes)
     jg_value_escape(value, (char *)op + PUT_HEAD + key->mv_size);
@@ -183,7 +165,7 @@ int jg_del(jg_tx *tx, MDB_dbi dbi, MDB_cursor *cursor, MDB_val *key) {
   int rc = make_room(tx, dbi, 'D', size, &op);
   if (rc != 0) return rc;
   if (op != NULL) { /* before: the key may lie on the page that changes */
-    put_u16(op + 3, key->mv_size);
+    jg_put_u16(op + 3, key->mv_size);
     memcpy(op + DELETE_HEAD, key->mv_data, key->mv_size);
     jg_count_dirty(tx->db->journal, dbi, key, size);
   }
@@ -201,8 +183,8 @@ int jg_note_range(jg_tx *tx, MDB_dbi dbi, const MDB_val *from, const MDB_val *to
   unsigned char *op;
   int rc = make_room(tx, dbi, 'R', size, &op);
   if (rc != 0 || op == NULL) return rc;
-  put_u16(op + 3, from->mv_size);
-  put_u16(op + 5, to->mv_size);
+  jg_put_u16(op + 3, from->mv_size);
+  jg_put_u16(op + 5, to->mv_size);
   if (from->mv_size > 0) memcpy(op + RANGE_HEAD, from->mv_data, from->mv_size);
   if (to->mv_size > 0) memcpy(op + RANGE_HEAD + from->mv_size, to->mv_data, to->mv_size);
   keep(tx, op, size);
@@ -321,7 +303,7 @@ static bool take(reader *r, size_t size, MDB_val *into) {
 
 static int apply_put(reader *r, const unsigned char *head, MDB_dbi dbi) {
   MDB_val key, value;
-  if (!take(r, get_u16(head + 3), &key) || !take(r, get_u32(head + 5), &value))
+  if (!take(r, jg_get_u16(head + 3), &key) || !take(r, jg_get_u32(head + 5), &value))
     return MDB_CORRUPTED;
   return mdb_put(r->tx->txn, dbi, &key, &value, *head == 'A' ? MDB_APPEND : 0);
 }
@@ -334,16 +316,17 @@ static int apply_one(reader *r) {
   MDB_val key, to;
   if (kind == NULL || (size_t)(r->end - r->p) < heads[kind - kinds]) return MDB_CORRUPTED;
   r->p += heads[kind - kinds];
-  size_t n = get_u16(head + 1);
+  size_t n = jg_get_u16(head + 1);
   if (*head == 'T' || *head == 'C')
     return take(r, n, &key) ? read_tree(r, key.mv_data, n, *head == 'C') : MDB_CORRUPTED;
   if (n >= r->count) return MDB_CORRUPTED;
   MDB_dbi dbi = r->trees[n];
   switch (*head) {
   case 'D':
-    return take(r, get_u16(head + 3), &key) ? mdb_del(r->tx->txn, dbi, &key, NULL) : MDB_CORRUPTED;
+    return take(r, jg_get_u16(head + 3), &key) ? mdb_del(r->tx->txn, dbi, &key, NULL)
+                                               : MDB_CORRUPTED;
   case 'R':
-    return take(r, get_u16(head + 3), &key) && take(r, get_u16(head + 5), &to)
+    return take(r, jg_get_u16(head + 3), &key) && take(r, jg_get_u16(head + 5), &to)
                ? delete_range(r->tx->txn, dbi, &key, &to)
                : MDB_CORRUPTED;
   case 'X': return mdb_drop(r->tx->txn, dbi, 0);
