@@ -31,7 +31,7 @@ static bool copy(jg_db *db, const char *path, jg_failure *f) {
   if (rc != 0)
     jg_fail(f, jg_code_of(rc), "%s: %s", path, mdb_strerror(rc));
   else
-    jg_file_publish(temporary, path, false, f);
+    jg_file_publish(temporary, path, f);
   unlink(temporary);
   return f->code == NULL;
 }

@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The first failure stands: what follows from it is not the cause. */
 bool jg_fail(jg_failure *f, const char *code, const char *format, ...) {
   va_list args;
+  if (f->code != NULL) return false;
   va_start(args, format);
   f->code = code;
   vsnprintf(f->message, sizeof f->message, format, args);

@@ -46,6 +46,8 @@ typedef struct meta_page {
 #define META_VERSION 1
 #define META_FLAG 0x08
 #define NO_PAGE UINT64_MAX
+#define WHY_SIZE 256
+#define FIRST_TX_ID 1 /* of the commit that makes a file */
 #define PAGE_HEADER_SIZE 16
 #define TREE_INTEGER_KEYS 0x08  /* as the free list has, and no tree that we can read */
 #define TREE_FLAGS_FOREIGN 0x7e /* reverse keys, duplicates and their kinds */
@@ -199,26 +201,32 @@ void jg_file_unlock_writer(jg_db *db) {
   db->writer_locked = false;
 }
 
-static bool read_meta(int fd, uint64_t at, meta_page *meta) {
-  return pread(fd, meta, sizeof *meta, (off_t)at) == (ssize_t)sizeof *meta &&
-         meta->magic == META_MAGIC && (meta->page_flags & META_FLAG) != 0;
+/* What cannot be read is a failure of its own, and not damage: it is the one that stands. */
+static bool read_at(int fd, void *into, size_t size, uint64_t at, const char *path, jg_failure *f) {
+  ssize_t n = pread(fd, into, size, (off_t)at);
+  if (n < 0) jg_fail_rc(f, errno, path);
+  return n == (ssize_t)size;
+}
+
+static bool read_meta(int fd, uint64_t at, meta_page *meta, const char *path, jg_failure *f) {
+  return read_at(fd, meta, sizeof *meta, at, path, f) && meta->magic == META_MAGIC &&
+         (meta->page_flags & META_FLAG) != 0;
 }
 
 /* Walks all pages (check.c). LMDB does not write pages that one transaction took past the end of
 ** the file and freed again, so a file may lawfully end before its last page; this tells. */
-static bool check_whole(int fd, char *why, size_t why_size) {
+static bool check_whole(int fd, const char *path, char why[WHY_SIZE], jg_failure *f) {
   jg_source source;
   const jg_finding *findings;
   jg_check *c = NULL;
-  if (jg_source_file(&source, fd) == 0)
-    c = jg_check_new(&source, &(jg_check_settings){.findings_max = 1});
-  bool whole = c != NULL && jg_check_run(c) == 0 && jg_check_findings(c, &findings) == 0;
-  if (!whole && why != NULL)
-    snprintf(why, why_size, "%s",
-             c != NULL && jg_check_findings(c, &findings) > 0 ? findings[0].message
-                                                              : "it could not be read");
-  if (c != NULL) jg_check_free(c);
-  return whole;
+  int rc = jg_source_file(&source, fd);
+  if (rc == 0) c = jg_check_new(&source, &(jg_check_settings){.findings_max = 1});
+  if (rc == 0) rc = c != NULL ? jg_check_run(c) : ENOMEM;
+  bool found = rc == 0 && jg_check_findings(c, &findings) > 0;
+  if (found) snprintf(why, WHY_SIZE, "%s", findings[0].message);
+  jg_check_free(c);
+  if (rc != 0) jg_fail_rc(f, rc, path);
+  return rc == 0 && !found;
 }
 
 /* A root page that is none would kill LMDB at the first step: what its header says must hold. */
@@ -230,7 +238,7 @@ static bool check_root(int fd, const meta_page *meta, uint64_t page_size, const 
   } header;
   if (tree->root == NO_PAGE) return true;
   if (tree->root < 2 || tree->root > meta->last_page ||
-      pread(fd, &header, sizeof header, (off_t)(tree->root * page_size)) != sizeof header)
+      !read_at(fd, &header, sizeof header, tree->root * page_size, path, f))
     return jg_fail(f, "invalid_file", "%s: its meta page names a root page out of range", path);
   bool is_node_page = header.flags == 1 || header.flags == 2; /* a branch or a leaf */
   if (header.number != tree->root || !is_node_page || header.lower < PAGE_HEADER_SIZE ||
@@ -252,7 +260,8 @@ static bool check_meta(int fd, const meta_page *meta, uint64_t page_size, uint64
     return jg_fail(f, "invalid_file", "%s: its meta pages differ in the page size", path);
   if (meta->last_page > UINT64_MAX / page_size - 1)
     return jg_fail(f, "invalid_file", "%s: its meta page names an impossible last page", path);
-  if ((meta->last_page + 1) * page_size > file_size && !check_whole(fd, NULL, 0))
+  char why[WHY_SIZE];
+  if ((meta->last_page + 1) * page_size > file_size && !check_whole(fd, path, why, f))
     return jg_fail(f, "truncated", "%s: %llu bytes where its meta page says %llu", path,
                    (unsigned long long)file_size,
                    (unsigned long long)((meta->last_page + 1) * page_size));
@@ -264,31 +273,7 @@ static bool check_meta(int fd, const meta_page *meta, uint64_t page_size, uint64
          check_root(fd, meta, page_size, &meta->trees[1], path, f);
 }
 
-bool jg_file_check(int fd, const char *path, const jg_open_options *o, jg_failure *f) {
-  struct stat st;
-  if (fstat(fd, &st) != 0) return jg_fail_rc(f, errno, path);
-  if (!o->allow_remote && is_remote(fd))
-    return jg_fail(f, "remote_filesystem",
-                   "%s: on a network or FUSE filesystem (allow_remote opens it all the same)",
-                   path);
-  meta_page metas[2];
-  uint64_t file_size = (uint64_t)st.st_size;
-  if (!read_meta(fd, 0, &metas[0])) return jg_fail(f, "invalid_file", "%s: not an LMDB file", path);
-  uint64_t page_size = metas[0].trees[0].pad; /* LMDB keeps the page size there */
-  if (page_size != (uint64_t)sysconf(_SC_PAGESIZE))
-    return jg_fail(f, "invalid_file", "%s: its page size is %llu, this machine's is %ld", path,
-                   (unsigned long long)page_size, sysconf(_SC_PAGESIZE));
-  if (file_size < 2 * page_size || !read_meta(fd, page_size, &metas[1]))
-    return jg_fail(f, "truncated", "%s: it ends within its meta pages", path);
-  char why[256];
-  if (o->verify && !check_whole(fd, why, sizeof why))
-    return jg_fail(f, "corrupted", "%s: %s", path, why);
-  /* The newer one counts; the older one may name pages that a crash kept from the file. */
-  return check_meta(fd, &metas[metas[1].tx_id > metas[0].tx_id], page_size, file_size, path, f);
-}
-
-/* ---- making a file --------------------------------------------------------------------- */
-
+/* So that the name of a file is on the disk, too. */
 bool jg_file_sync_directory(const char *path, jg_failure *f) {
   char directory[PATH_MAX];
   snprintf(directory, sizeof directory, "%s", path);
@@ -303,6 +288,38 @@ bool jg_file_sync_directory(const char *path, jg_failure *f) {
   close(fd);
   return rc == 0 || jg_fail_rc(f, rc, directory);
 }
+
+/* Besides the checks, it flushes what it looked at: that may be in memory only, if its writer died
+** or a flush of his failed, and what is built on it must not be on the disk before it. */
+bool jg_file_check(int fd, const char *path, const jg_open_options *o, jg_failure *f) {
+  struct stat st;
+  if (fstat(fd, &st) != 0) return jg_fail_rc(f, errno, path);
+  if (!o->allow_remote && is_remote(fd))
+    return jg_fail(f, "remote_filesystem",
+                   "%s: on a network or FUSE filesystem (allow_remote opens it all the same)",
+                   path);
+  meta_page metas[2];
+  uint64_t file_size = (uint64_t)st.st_size;
+  if (!read_meta(fd, 0, &metas[0], path, f))
+    return jg_fail(f, "invalid_file", "%s: not an LMDB file", path);
+  uint64_t page_size = metas[0].trees[0].pad; /* LMDB keeps the page size there */
+  if (page_size != (uint64_t)sysconf(_SC_PAGESIZE))
+    return jg_fail(f, "invalid_file", "%s: its page size is %llu, this machine's is %ld", path,
+                   (unsigned long long)page_size, sysconf(_SC_PAGESIZE));
+  if (file_size < 2 * page_size || !read_meta(fd, page_size, &metas[1], path, f))
+    return jg_fail(f, "truncated", "%s: it ends within its meta pages", path);
+  char why[WHY_SIZE];
+  if (o->verify && !check_whole(fd, path, why, f))
+    return jg_fail(f, "corrupted", "%s: %s", path, why);
+  /* The newer one counts; the older one may name pages that a crash kept from the file. */
+  const meta_page *meta = &metas[metas[1].tx_id > metas[0].tx_id];
+  if (!check_meta(fd, meta, page_size, file_size, path, f)) return false;
+  if (o->read_only) return true;
+  if (o->durability != JG_NONE && fdatasync(fd) != 0) return jg_fail_rc(f, errno, path);
+  return meta->tx_id > FIRST_TX_ID || jg_file_sync_directory(path, f);
+}
+
+/* ---- making a file --------------------------------------------------------------------- */
 
 /* One real commit, flushed: LMDB alone writes the first meta pages without a flush. */
 static int write_first_commit(const char *path, int mode) {
@@ -328,7 +345,9 @@ static int write_first_commit(const char *path, int mode) {
 }
 
 /* Made under a temporary name, committed once, linked into place: whatever happens, the name
-** leads to a whole file or to none. If another process was faster, its file is the one. */
+** leads to a whole file or to none. If another process was faster, its file is the one. The
+** directory is flushed by jg_file_check, before the first commit of a user: whoever linked the file
+** may have died before he could. */
 bool jg_file_create(const char *path, const jg_open_options *o, jg_failure *f) {
   char temporary[PATH_MAX];
   int n = snprintf(temporary, sizeof temporary, "%s.new-XXXXXX", path);
@@ -342,15 +361,16 @@ bool jg_file_create(const char *path, const jg_open_options *o, jg_failure *f) {
             "%s: on a network or FUSE filesystem (allow_remote makes it all the same)", path);
   else if (rc != 0 || (rc = write_first_commit(temporary, o->mode)) != 0)
     jg_fail(f, jg_code_of(rc), "%s: %s", path, mdb_strerror(rc));
+  else if (link(temporary, path) != 0 && errno != EEXIST)
+    jg_fail(f, jg_code_of(errno), "%s: %s", path, strerror(errno));
   close(fd);
-  if (f->code == NULL) jg_file_publish(temporary, path, true, f);
   unlink(temporary);
   return f->code == NULL;
 }
 
-/* A whole, flushed file gets its name; the directory is flushed, so that it keeps it. */
-bool jg_file_publish(const char *temporary, const char *path, bool may_exist, jg_failure *f) {
-  if (link(temporary, path) != 0 && !(errno == EEXIST && may_exist))
+/* A whole, flushed file gets its name, and the directory is flushed, so that it keeps it. */
+bool jg_file_publish(const char *temporary, const char *path, jg_failure *f) {
+  if (link(temporary, path) != 0)
     return jg_fail(f, errno == EEXIST ? "file_exists" : jg_code_of(errno), "%s: %s", path,
                    strerror(errno));
   return jg_file_sync_directory(path, f);

@@ -191,7 +191,7 @@ bool jg_file_is_full(const jg_db *db);
 bool jg_file_lock_writer(jg_db *db, jg_failure *f); /* of several processes, one writes */
 void jg_file_unlock_writer(jg_db *db);
 bool jg_file_sync_directory(const char *path, jg_failure *f); /* the one that `path` is in */
-bool jg_file_publish(const char *temporary, const char *path, bool may_exist, jg_failure *f);
+bool jg_file_publish(const char *temporary, const char *path, jg_failure *f);
 bool jg_file_check(int fd, const char *path, const jg_open_options *o, jg_failure *f);
 bool jg_file_create(const char *path, const jg_open_options *o, jg_failure *f);
 

@@ -174,6 +174,15 @@ jg_tx *jg_tx_begin(lua_State *L, int db_idx, unsigned kind) {
   return tx;
 }
 
+/* After most failures LMDB goes on with what was committed before. Not when it could not flush its
+** meta page: then the commit may be there or not, and it begins nothing more. */
+static bool is_poisoned(const jg_db *db) {
+  MDB_txn *txn;
+  int rc = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &txn);
+  if (rc == 0) mdb_txn_abort(txn);
+  return rc == MDB_PANIC;
+}
+
 static int commit_lmdb(jg_tx *tx) {
   MDB_txn *txn = tx->outer;
   tx->outer = tx->txn = NULL;
@@ -197,6 +206,11 @@ bool jg_tx_commit(lua_State *L, int idx, bool wait) {
   bool is_unknown = j != NULL && atomic_load(&j->failed) != 0;
   jg_close(&tx->h);
   if (is_unknown) jg_raise_journal(L, db, rc, "commit");
+  if (rc != 0 && j == NULL && is_poisoned(db))
+    jg_raise(L, "poisoned",
+             "commit: %s: only when the DB is opened again will it show whether "
+             "this commit took place",
+             mdb_strerror(rc));
   if (rc == 0 && is_durable && db->queue_first <= db->queue_last) {
     lua_getiuservalue(L, idx, OWNER);
     jg_fire_durable(L, db, lua_gettop(L));

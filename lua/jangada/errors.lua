@@ -123,7 +123,7 @@ errors.codes = {
   no_memory = "The system is out of memory.",
   io_error = "The system could not read or write the file.",
   corrupted = "The file holds a page that cannot be right.",
-  poisoned = "A flush failed earlier: what is on disk is unknown until the DB is opened again.",
+  poisoned = "A flush failed: what is on the disk shows only when the DB is opened again.",
 
   -- the command line
   input_invalid = "A file named on the command line cannot be used.",
