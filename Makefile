@@ -15,7 +15,7 @@ ALL_LIBS   = $(shell pkg-config --libs lmdb) -pthread
 SOURCES   := $(wildcard csrc/*.c)
 OBJECTS   := $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(SOURCES))
 MODULE    := $(BUILD)/jangada/store.so
-SPEC_TOOLS := $(BUILD)/spec/process.so $(BUILD)/spec/faults.so
+SPEC_TOOLS := $(addprefix $(BUILD)/spec/,process.so faults.so recorder.so)
 RUN        = LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/?.so;;' $(LUA)
 
 .PHONY: help deps all module spec-tools demo test test-all test-slow test-durabilities lint asan gc-torture fuzz bench bench-store bench-lab rock install clean
@@ -48,7 +48,9 @@ spec-tools: $(SPEC_TOOLS) ## build what the specs need beside the module
 
 $(SPEC_TOOLS): $(BUILD)/spec/%.so: spec/support/%.c Makefile | deps
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -shared $(LDFLAGS) -Wl,-z,nodelete -o $@ $< -pthread -ldl
+	$(CC) $(ALL_CFLAGS) -shared $(LDFLAGS) -Wl,-z,nodelete -o $@ $(filter %.c,$^) -pthread -ldl
+
+$(BUILD)/spec/recorder.so: spec/support/recorder_calls.c spec/support/recorder.h
 
 demo: all ## replicate INPUT through a five-node cluster, a crash and a partition (SEED=1)
 	@$(RUN) bin/jangada demo --seed='$(SEED)' --directory '$(BUILD)/demo' '$(subst ','\'',$(INPUT))'
@@ -89,6 +91,16 @@ gc-torture: all spec-tools ## run the specs with the collector always on
 SECONDS ?= 3600
 fuzz: all ## random operations, and kill -9, against a model (SECONDS=3600 SEED=1)
 	@LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/?.so;;' sh tools/fuzz '$(SECONDS)' '$(SEED)'
+
+DURABILITY ?= commit
+CRASHES    := crash-orders crash-faults crash-kills
+crash-orders: ## crash the store in every order in which a disk may write (SECONDS=3600 SEED=1 DURABILITY=commit)
+crash-faults: ## let each call on the disk fail
+crash-kills: ## kill -9
+.PHONY: $(CRASHES)
+$(CRASHES): crash-%: all spec-tools
+	@LD_PRELOAD='$(abspath $(BUILD))/spec/recorder.so' $(RUN) spec/support/crash/$*.lua \
+	  --seconds '$(SECONDS)' --seed '$(SEED)' --durability '$(DURABILITY)'
 
 bench: bench-store bench-lab ## all benchmarks
 
