@@ -248,6 +248,7 @@ static int commit_by_checkpoint(jg_tx *tx, MDB_txn *txn) {
 /* The record could not be written, but may be there all the same: a new epoch makes it stale. */
 static int retract(jg_db *db, MDB_txn *txn, int rc) {
   mdb_txn_abort(txn);
+  jg_trees_forget(&db->trees, 1); /* its own: the checkpoint keeps what trees there are */
   if (atomic_load(&db->journal->failed) == 0 && switch_epoch(db, false, db->journal->lsn) != 0)
     poison(db->journal, rc);
   return rc;

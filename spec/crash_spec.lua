@@ -4,7 +4,7 @@ local fresh = require "spec.support.fresh"
 local prove = require "spec.support.crash.prove"
 
 local seed = tonumber(os.getenv("SEED")) or os.time() % 100000
-local durabilities = { "commit" }
+local durabilities = { "commit", "journal" }
 
 for _, durability in ipairs(durabilities) do
   describe("durability " .. durability, function()
@@ -30,7 +30,7 @@ for _, durability in ipairs(durabilities) do
   end)
 end
 
-for _, durability in ipairs{ "commit", "none" } do
+for _, durability in ipairs{ "commit", "journal", "none" } do
   describe("durability " .. durability, function()
     it("survives kill -9, hundreds of times #slow", function()
       prove.holds("kills", ("--durability %s --seed %d --kills 200"):format(durability, seed))
@@ -76,11 +76,11 @@ local mistakes = {
   { "does not flush the first commit", "orders", "", {
     { "file.c", "MDB_NOSUBDIR | MDB_NOLOCK", "MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC" } } },
   { "does not flush the directory", "orders", "acknowledged steps are lost", {
-    { "file.c", "|| sync_directory(path, f)", "|| true" } } },
+    { "file.c", "|| jg_file_sync_directory(path, f)", "|| true" } } },
   { "flushes the directory only when it makes the file", "orders", "acknowledged steps are lost", {
-    { "file.c", "|| sync_directory(path, f)", "|| true" },
+    { "file.c", "|| jg_file_sync_directory(path, f)", "|| true" },
     { "file.c", "  close(fd);\n  unlink(temporary);",
-      "  if (f->code == NULL) sync_directory(path, f);\n  close(fd);\n  unlink(temporary);" } } },
+      "  if (f->code == NULL) jg_file_sync_directory(path, f);\n  close(fd);\n  unlink(temporary);" } } },
   { "commits what raised", "orders", "", {
     { "db.c", "if (ok && writable)", "if (writable)" } } },
   { "builds on what was not flushed", "faults", "", {
