@@ -27,9 +27,7 @@ static int posix_open(jg_disk *d, bool make) {
   if (errno != ENOENT || !make) return errno;
   d->fd = open(d->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, d->mode);
   if (d->fd < 0) return errno;
-  jg_failure f = {0};
   int rc = fchmod(d->fd, d->mode) == 0 ? 0 : errno;
-  if (rc == 0 && !jg_file_sync_directory(d->path, &f)) rc = EIO;
   if (rc == 0) return lock(d);
   close(d->fd);
   d->fd = -1;
@@ -68,11 +66,14 @@ static int posix_flush(jg_disk *d) {
 }
 
 /* Zeros are written, not only allocated: the first write to an allocated extent changes the
-** file's metadata, and a flush would then have to wait for the filesystem's own journal, too. */
+** file's metadata, and a flush would then have to wait for the filesystem's own journal, too.
+** Before the file has its size its name is on the disk: whoever made it may have died meanwhile. */
 static int posix_truncate(jg_disk *d, uint64_t size) {
   static const char zeros[1 << 16];
-  uint64_t at;
+  jg_failure f = {0};
+  uint64_t at = 0;
   int rc = posix_size(d, &at);
+  if (rc == 0 && !jg_file_sync_directory(d->path, &f)) rc = EIO;
   if (rc == 0 && at > size && ftruncate(d->fd, (off_t)size) != 0) rc = errno;
   while (rc == 0 && at < size) {
     size_t n = size - at < sizeof zeros ? (size_t)(size - at) : sizeof zeros;

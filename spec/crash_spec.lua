@@ -80,7 +80,8 @@ local mistakes = {
   { "flushes the directory only when it makes the file", "orders", "acknowledged steps are lost", {
     { "file.c", "|| jg_file_sync_directory(path, f)", "|| true" },
     { "file.c", "  close(fd);\n  unlink(temporary);",
-      "  if (f->code == NULL) jg_file_sync_directory(path, f);\n  close(fd);\n  unlink(temporary);" } } },
+      "  if (f->code == NULL) jg_file_sync_directory(path, f);\n  close(fd);\n"
+      .. "  unlink(temporary);" } } },
   { "commits what raised", "orders", "", {
     { "db.c", "if (ok && writable)", "if (writable)" } } },
   { "builds on what was not flushed", "faults", "", {

@@ -143,13 +143,15 @@ local function compare(self)
   end
 end
 
--- Where a flush failed that decides whether a commit is there, its outcome is unknown.
+-- Where a flush failed that decides whether a commit is there, its outcome is unknown: that of LMDB's
+-- meta page, or of a record of the journal.
 local function check_doubts(self)
-  local names = {}
+  local names, has_record = {}, {}
   for _, event in ipairs(self.events) do
     if event.kind == "o" then names[event.file] = event.data end
+    if event.kind == "w" then has_record[event.file] = event.data:sub(1, 4) == "JgJ1" end
     local decides = event.kind == "d" and names[event.file] == "x.db"
-      or event.kind == "S" and names[event.file] == "x.db-journal"
+      or event.kind == "S" and has_record[event.file]
     if decides and event.error ~= 0 and self.doubts == 0 then
       fail(self, "a flush that decides has failed, and the store goes on")
     end
