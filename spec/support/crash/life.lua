@@ -143,8 +143,8 @@ local function compare(self)
   end
 end
 
--- Where a flush failed that decides whether a commit is there, its outcome is unknown: that of LMDB's
--- meta page, or of a record of the journal.
+-- Where a flush failed that decides whether a commit is there, its outcome is unknown: that of
+-- LMDB's meta page, or of a record of the journal.
 local function check_doubts(self)
   local names, has_record = {}, {}
   for _, event in ipairs(self.events) do
