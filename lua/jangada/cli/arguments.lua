@@ -17,4 +17,17 @@ function arguments.integer(option, min, max)
   end
 end
 
+--- Adds an option that takes an integer.
+---@param parser table of argparse
+---@param name string with its dashes
+---@param what string what it is, without a period; the default is told behind it
+---@param settings {argname: string, default?: integer, min?: integer, max?: integer}
+function arguments.add_integer(parser, name, what, settings)
+  local default = settings.default
+  local told = default and (" (default %d)"):format(default) or ""
+  local option = parser:option(name, what .. told .. "."):argname(settings.argname)
+    :convert(arguments.integer(name, settings.min, settings.max))
+  if default then option:default(tostring(default)):show_default(false) end
+end
+
 return arguments

@@ -19,12 +19,12 @@ function bench.define(parser)
     { "bench", "bench --batch 1 --count 2000", "bench /mnt/ssd/bench.db --size 1000" })
   parser:argument("file", "Where to make the file; it must not exist (default: a new one in "
     .. "TMPDIR or /tmp)."):args("?")
-  parser:option("--count", "How many keys (default 100000)."):argname("N"):default("100000")
-    :show_default(false):convert(arguments.integer("--count", 1))
-  parser:option("--size", "Bytes of a value (default 100)."):argname("BYTES"):default("100")
-    :show_default(false):convert(arguments.integer("--size", 0, 1 << 30))
-  parser:option("--batch", "Keys in one commit (default 1000)."):argname("N"):default("1000")
-    :show_default(false):convert(arguments.integer("--batch", 1))
+  arguments.add_integer(parser, "--count", "How many keys",
+    { argname = "N", default = 100000, min = 1 })
+  arguments.add_integer(parser, "--size", "Bytes of a value",
+    { argname = "BYTES", default = 100, min = 0, max = 1 << 30 })
+  arguments.add_integer(parser, "--batch", "Keys in one commit",
+    { argname = "N", default = 1000, min = 1 })
   parser:option("--durability", "commit (default), journal or none.")
     :choices{ "commit", "journal", "none" }:default("commit"):show_default(false)
   session.json(parser, "Print a JSON object a line.")

@@ -1,5 +1,6 @@
 --- `jangada db buckets`, `inspect` and `stats`: which buckets there are, and how large.
 
+local arguments = require "jangada.cli.arguments"
 local description = require "jangada.cli.db.description"
 local format = require "jangada.cli.db.format"
 local json = require "jangada.cli.json"
@@ -27,8 +28,7 @@ function buckets.define(parser)
   session.describe(parser, "List the buckets of a file, or of a bucket.",
     "Lists the top-level buckets, or those in BUCKET, with their numbers of keys and of buckets.",
     { "buckets my.db", "buckets my.db accounts --recursive", "buckets my.db --names | wc -l" })
-  parser:argument("file", "A store, or any LMDB file.")
-  parser:argument("bucket", "A name, or a path of names: a/b/c."):args("?")
+  session.place(parser, "?")
   parser:flag("--recursive", "Also the buckets in them, to any depth.")
   parser:flag("--names", "Print only the paths, one a line.")
   session.json(parser, "Print a JSON object a line.")
@@ -86,10 +86,10 @@ function inspect.define(parser)
   session.describe(parser, "Draw the tree of buckets.",
     "Draws all buckets as a tree, with their numbers of keys. In a UTF-8 locale the branches are "
     .. "lines, else ASCII.", { "inspect my.db", "inspect my.db accounts --depth 2" })
-  parser:argument("file", "A store, or any LMDB file.")
+  session.place(parser)
   parser:argument("bucket", "Only this one, and what is in it."):args("?")
-  parser:option("--depth", "How many levels to draw (default: all)."):argname("N")
-    :convert(require("jangada.cli.arguments").integer("--depth", 1))
+  arguments.add_integer(parser, "--depth", "How many levels to draw (default: all)",
+    { argname = "N", min = 1 })
   session.json(parser, "Print one JSON object, buckets in buckets.")
   session.opening(parser)
 end
@@ -183,8 +183,7 @@ function stats.define(parser)
     "Counts the keys and pages of each top-level bucket, or of BUCKET and each bucket in it; every "
     .. "line counts the buckets in a bucket too. A bucket that shares a tree with others has no "
     .. "pages of its own.", { "stats my.db", "stats my.db accounts --json" })
-  parser:argument("file", "A store, or any LMDB file.")
-  parser:argument("bucket", "A name, or a path of names: a/b/c."):args("?")
+  session.place(parser, "?")
   session.json(parser, "Print one JSON object.")
   session.opening(parser)
 end

@@ -58,8 +58,8 @@ function compact.define(parser)
     .. "and backup copies it.",
     { "compact my.db small.db", "compact my.db small.db && mv small.db my.db" })
   define_files(parser)
-  parser:option("--tx-size", "MiB of keys and values in one transaction (default 16).")
-    :argname("MIB"):default("16"):show_default(false):convert(arguments.integer("--tx-size", 1))
+  arguments.add_integer(parser, "--tx-size", "MiB of keys and values in one transaction",
+    { argname = "MIB", default = 16, min = 1 })
   session.json(parser, "Print one JSON object, sizes in bytes; no progress.")
   session.opening(parser)
 end

@@ -14,8 +14,7 @@ function dump.define(parser)
     .. "what a bucket is comes before those of its keys.",
     { "dump my.db", "dump my.db accounts --json | gzip > accounts.json.gz",
       "dump my.db replog --format hex" })
-  parser:argument("file", "A store, or any LMDB file.")
-  parser:argument("bucket", "A name, or a path of names: a/b/c."):args("?")
+  session.place(parser, "?")
   session.format(parser)
   session.json(parser, "Print a JSON object a line.")
   session.opening(parser)

@@ -20,7 +20,7 @@ function info.define(parser)
     "Says how large the file is, how much of it is in use, how many trees it has, and which "
     .. "processes hold old snapshots that keep pages from being used again.",
     { "info my.db", "info my.db --json" })
-  parser:argument("file", "A store, or any LMDB file.")
+  session.place(parser)
   session.json(parser, "Print one JSON object, sizes in bytes.")
   session.opening(parser)
 end
@@ -112,12 +112,10 @@ function check.define(parser)
     .. "nothing is wrong. 1: the file is damaged.",
     { "check my.db", "check my.db --json", "check my.db --codes" })
   parser:argument("file", "A store, or any LMDB file."):args("?")
-  parser:option("--findings-max", "Tell at most so many findings (default 100)."):argname("N")
-    :default("100"):show_default(false):convert(arguments.integer("--findings-max", 1, 1000000))
+  arguments.add_integer(parser, "--findings-max", "Tell at most so many findings",
+    { argname = "N", default = 100, min = 1, max = 1000000 })
   parser:flag("--codes", "Say what each code means; no file is read.")
-  parser:option("--timeout-ms", "How long to wait for a file that is in use (default 1000).")
-    :default("1000"):show_default(false):argname("MS")
-    :convert(arguments.integer("--timeout-ms", 0, 86400000))
+  session.timeout(parser)
   session.json(parser, "Print one JSON object.")
 end
 

@@ -7,11 +7,6 @@ local json = require "jangada.cli.json"
 local session = require "jangada.cli.db.session"
 local units = require "jangada.cli.units"
 
-local function define_place(parser)
-  parser:argument("file", "A store, or any LMDB file.")
-  parser:argument("bucket", "A name, or a path of names: a/b/c.")
-end
-
 ---------------------------------------------------------------------------------------------------
 -- keys
 
@@ -23,13 +18,12 @@ function keys.define(parser)
     .. "behind a tab. Buckets in it are not listed: `buckets` does that.",
     { "keys my.db accounts", "keys my.db accounts --prefix ann --values",
       "keys my.db replog --from 1000 --limit 20", "keys my.db replog --reverse --limit 1" })
-  define_place(parser)
+  session.place(parser, 1)
   parser:option("--from", "The first key."):argname("KEY")
   parser:option("--to", "The last key; it is listed too."):argname("KEY")
   parser:option("--prefix", "Only keys that begin with it."):argname("BYTES")
   parser:flag("--reverse", "Downwards.")
-  parser:option("--limit", "At most so many."):argname("N")
-    :convert(arguments.integer("--limit", 0))
+  arguments.add_integer(parser, "--limit", "At most so many", { argname = "N", min = 0 })
   parser:flag("--values", "Their values too.")
   session.format(parser)
   session.json(parser, "Print a JSON object a line.")
@@ -87,7 +81,7 @@ function get.define(parser)
     .. "there is no such key.",
     { "get my.db accounts ann", "get my.db accounts/notes ann --format bytes > note.txt",
       "get my.db replog 17 --format hex" })
-  define_place(parser)
+  session.place(parser, 1)
   parser:argument("key", "A key; in a bucket of integer keys, an integer.")
   session.format(parser)
   session.json(parser, "Print one JSON object.")
@@ -136,7 +130,7 @@ function put.define(parser)
     { "put my.db accounts ann engineer", "put my.db files logo - --format bytes < logo.png",
       "put new.db replog 1 'first entry' --create --integer-keys",
       "keys old.db accounts --values | jangada db put my.db accounts -" })
-  define_place(parser)
+  session.place(parser, 1)
   parser:argument("key", "A key; - and no VALUE: read lines.")
   parser:argument("value", "A value; -: read it."):args("?")
   parser:flag("--create", "Make the file and the buckets of the path that are missing.")
@@ -224,7 +218,7 @@ function delete.define(parser)
     "Deletes a key. With --bucket and no KEY, deletes the bucket itself and all that is in it. "
     .. "Exit code 1: there is no such key.",
     { "delete my.db accounts ann", "delete my.db accounts/notes --bucket" })
-  define_place(parser)
+  session.place(parser, 1)
   parser:argument("key", "A key; in a bucket of integer keys, an integer."):args("?")
   parser:flag("--bucket", "Delete the bucket."):target("whole_bucket")
   session.format(parser)

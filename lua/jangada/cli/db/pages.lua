@@ -24,13 +24,11 @@ function pages.define(parser)
     .. "a page lies in a run of overflow pages, which is one line. With --summary, a line for each "
     .. "tree. Damaged files are listed as far as they can be read (exit code 1).",
     { "pages my.db", "pages my.db --kind overflow", "pages my.db --summary" })
-  parser:argument("file", "A store, or any LMDB file.")
+  session.place(parser)
   parser:option("--kind", "Only pages of a kind: meta, branch, leaf, overflow, free or leaked.")
     :choices(KINDS):argname("KIND")
   parser:flag("--summary", "Count them by tree.")
-  parser:option("--timeout-ms", "How long to wait for a file that is in use (default 1000).")
-    :default("1000"):show_default(false):argname("MS")
-    :convert(arguments.integer("--timeout-ms", 0, 86400000))
+  session.timeout(parser)
   session.format(parser)
   session.json(parser, "Print a JSON object a line.")
 end

@@ -37,13 +37,26 @@ function session.describe(parser, summary, description, examples)
   parser:epilog(table.concat(lines, "\n"))
 end
 
+--- The argument `file`, and the optional or needed argument `bucket`.
+---@param parser table
+---@param bucket? "?"|1 how many
+function session.place(parser, bucket)
+  parser:argument("file", "A store, or any LMDB file.")
+  if bucket then parser:argument("bucket", "A name, or a path of names: a/b/c."):args(bucket) end
+end
+
+--- `--timeout-ms`.
+---@param parser table
+function session.timeout(parser)
+  arguments.add_integer(parser, "--timeout-ms", "How long to wait for a file that is in use",
+    { argname = "MS", default = 1000, min = 0, max = 86400000 })
+end
+
 --- The options of how a file is opened.
 ---@param parser table
 ---@param writes? boolean
 function session.opening(parser, writes)
-  parser:option("--timeout-ms", "How long to wait for a file that is in use (default 1000).")
-    :default("1000"):show_default(false):argname("MS")
-    :convert(arguments.integer("--timeout-ms", 0, 86400000))
+  session.timeout(parser)
   parser:flag("--allow-remote", "Open the file on a network filesystem too.")
   parser:flag("--verify", "Check the file first, also one over 64 MiB.")
   parser:flag("--no-verify", "Do not: read a damaged file as far as it goes, at your risk.")
