@@ -392,5 +392,6 @@ const luaL_Reg jg_access_methods[] = {{"get", bucket_get},
                                       {"append", bucket_append},
                                       {"delete_range", bucket_delete_range},
                                       {"each", jg_each},
+                                      {"records", jg_records},
                                       {"cursor", jg_bucket_cursor},
                                       {NULL, NULL}};

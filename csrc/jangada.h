@@ -426,6 +426,12 @@ void jg_push_journal_info(lua_State *L, const jg_db *db); /* into the table on t
 void jg_push_journal_stats(lua_State *L, const jg_db *db);
 extern const luaL_Reg jg_journal_methods[];
 
+/* ---- records.c ---------------------------------------------------------------------------- */
+
+int jg_pack_records(lua_State *L);
+int jg_unpack_record(lua_State *L);
+int jg_records(lua_State *L);
+
 /* ---- stats.c ------------------------------------------------------------------------------- */
 
 void jg_add_counts(jg_counts *sum, const jg_counts *counts);

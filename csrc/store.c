@@ -88,6 +88,8 @@ static int store_crc32c(lua_State *L) {
 static const luaL_Reg functions[] = {{"open", jg_store_open},
                                      {"crc32c", store_crc32c},
                                      {"memory_disk", jg_memory_disk},
+                                     {"pack_records", jg_pack_records},
+                                     {"unpack_record", jg_unpack_record},
                                      {NULL, NULL}};
 
 int luaopen_jangada_store(lua_State *L);

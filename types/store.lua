@@ -49,6 +49,24 @@ function store.open(path, options) end
 ---@return integer crc 0 to 2^32-1
 function store.crc32c(s, seed) end
 
+--- Makes values of rows, for Bucket:append; docs/store.md says what a layout is. Raises
+--- key_out_of_range, value_too_large.
+---@param layout string
+---@param first integer the key of the first value, which checksums cover
+---@param rows table[] without metatables, each with the fields of the layout and no others
+---@param total? integer what the sum of sizes begins with, default 0
+---@return string[]|nil values nil when a row is not as it should be
+---@return integer total of the sizes; or the number of that row
+---@return any key at fault in that row; nil when it is no table without a metatable
+function store.pack_records(layout, first, rows, total) end
+
+--- Reads one value.
+---@param layout string
+---@param key integer that it was found under
+---@param value string
+---@return integer|string|nil ... the fields with names, in their order; or nil and what is wrong
+function store.unpack_record(layout, key, value) end
+
 ---@class jangada.store.CheckOptions
 ---@field findings_max? integer how many findings are kept; default 100
 ---@field progress? fun(done: integer, total: integer) pages; an error in it ends the check
@@ -357,6 +375,16 @@ function Bucket:delete_range(from, to) end
 ---@param values string[]
 ---@return integer count
 function Bucket:append(keys, values) end
+
+--- Reads records under consecutive integer keys. Raises key_out_of_range.
+---@param layout string as store.pack_records takes it
+---@param from integer
+---@param to integer
+---@param bytes_max? integer of the rest, in all; one record is given even so
+---@return integer count
+---@return any ... an array for each field with a name, in their order; then nil, or what is wrong
+---  with the record after them: "is missing", or "is damaged" and how
+function Bucket:records(layout, from, to, bytes_max) end
 
 ---@class jangada.store.EachOptions
 ---@field from? jangada.store.Key the least key

@@ -82,6 +82,16 @@ errors.codes = {
   log_entry_term_ahead = "An entry cannot have a term above the current one.",
   log_commit_fell = "The commit index never falls.",
   log_commit_past_end = "The commit index cannot pass the last entry.",
+  log_applied_fell = "The applied index never falls.",
+  log_applied_past_commit = "Only committed entries are applied.",
+  log_snapshot_fell = "A snapshot never covers less than the one before it.",
+  log_snapshot_past_commit = "A snapshot covers committed entries only.",
+  log_snapshot_mismatch = "The log does not hold the last entry that the snapshot covers.",
+  log_snapshot_size = "The data of a snapshot are not as many bytes as they were said to be.",
+  log_snapshot_ended = "The snapshot's writer was saved, aborted or undone, or it was replaced.",
+  log_compact_past_snapshot = "Only what a snapshot covers can be removed.",
+  log_compacted = "The entries asked for were removed.",
+  log_not_empty = "The log that another one is to be copied to holds something.",
   log_damaged = "What is stored of the log does not match its checksum, or itself.",
 
   -- the reference Raft

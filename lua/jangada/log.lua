@@ -1,4 +1,5 @@
---- The Raft log: what a server must keep (Figure 2, "persistent state"), in two buckets of a store.
+--- The Raft log: what a server must keep (Figure 2, "persistent state"; section 7, snapshots), in
+--- two buckets of a store.
 --
 --     local log = Log.open(db, "replog")
 --     log:save{term = 3, vote = "n2", entries = {{term = 3, data = "x"}}, commit = 7}
@@ -10,77 +11,47 @@
 --
 -- The object knows the bounds, the hard state, the term runs and the last entries without reading.
 -- A transaction that is rolled back takes this knowledge with it, and the next question reads it
--- anew. One Log object is to write a log at a time: another one would not see what it wrote.
+-- anew. A log that is opened twice is one object, so nobody's knowledge grows stale.
+--
+-- The verbs stand in log/: saving.lua and planning.lua write (rules.lua says what may be written,
+-- writing.lua how, sweeping.lua clears up behind), reading.lua reads entries, snapshots.lua their
+-- data, loading.lua all that is known at once; format.lua has the bytes.
 
 local errors = require "jangada.errors"
-local format = require "jangada.log.format"
 local loading = require "jangada.log.loading"
+local reading = require "jangada.log.reading"
 local rules = require "jangada.log.rules"
 local runs = require "jangada.log.runs"
-local tail = require "jangada.log.tail"
+local saving = require "jangada.log.saving"
 
-local raise, encode, decode = errors.raise, format.encode, format.decode
-local math_type = math.type
+local raise, math_type = errors.raise, math.type
+local known = loading.known
 
 ---@class jangada.log.Entry
 ---@field term integer the term it was created in, from 1
 ---@field type integer 0..255, opaque to the log; 0 when it is not given
 ---@field data string
 
----@class jangada.log.Now what the log holds
----@field first integer index of the first entry
----@field last integer index of the last entry, first - 1 when there is none
----@field term integer current term
----@field vote string|nil
----@field commit integer as saved
----@field noted integer the commit index as noted, without being saved
----@field is_made boolean the buckets are there
----@field runs jangada.log.Runs
----@field tail jangada.log.Tail
-
 ---@class jangada.Log
----@field db table a store DB, or a node's face of one
+---@field db table a store DB, or a node's face of one, or an in-memory one
 ---@field parents string[] the buckets that lead to it, from the top
 ---@field name string the entry bucket
 ---@field meta_name string its sibling
+---@field is_shared boolean other processes may write to the file
 ---@field now jangada.log.Now|nil nil when it has to be read
----@field forget fun() drops `now`
+---@field noted integer the commit index as noted, without being saved
+---@field forget fun() drops `now`, and what was noted
 local Log = {}
 Log.__index = Log
 Log.__name = "jangada.Log"
 
-local INTEGER_KEYS <const> = { keys = "integer" }
-local PAGE_BYTES <const> = 64 * 1024 -- how much `each` reads at a time
+---------------------------------------------------------------------------------------------------
+-- Opening
 
---- Calls fn(tx, self, ...) in the open write transaction of the DB, else in a view.
-local function read(self, fn, ...)
-  local tx = self.db:write_tx()
-  if tx then return fn(tx, self, ...) end
-  return self.db:view(fn, self, ...)
-end
-
-local function make_parent(tx, self)
-  local parent = tx
-  for _, name in ipairs(self.parents) do parent = parent:ensure_bucket(name) end
-  return parent
-end
-
-local function make_meta(parent, self)
-  local meta = parent:create_bucket(self.meta_name)
-  meta:put("format", format.seal("format", format.VERSION))
-  return meta
-end
-
-local function load(tx, self)
-  -- What a write transaction shows may never be committed.
-  if tx:is_writable() then tx:on_rollback(self.forget) end
-  self.now = loading.load(tx, self)
-  return self.now
-end
-
-local function known(self)
-  return self.now or read(self, load)
-end
+-- db -> {is_shared, logs by their paths as one string}. A protocol has no weak tables; there the
+-- module lives as long as the node, and so as long as its DB.
+local has_weak, opened = pcall(setmetatable, {}, { __mode = "k" })
+if not has_weak then opened = {} end
 
 local function is_path(name)
   if type(name) ~= "table" or #name == 0 then return false end
@@ -90,147 +61,127 @@ local function is_path(name)
   return true
 end
 
---- Opens the log in the bucket `name` of a DB and its sibling `name.meta`. Writes nothing: a log
---- that is not there is empty, and its first `save` makes the buckets. Raises `log_damaged` if
---- what is there does not fit together, `version_mismatch` if it has another format.
----@param db table a store DB, or a node's `db`
----@param name string|string[] the entry bucket, or a path of names that ends with it
----@return jangada.Log
-function Log.open(db, name)
+local function check_path(name)
   local path = type(name) == "string" and { name } or name
   if not is_path(path) then
     raise("log_bad_field", "the name of a log must be a string or a path of strings, not %s",
       tostring(name))
   end
-  name = path[#path]
+  if path[#path]:find("%.meta$") then
+    raise("log_bad_field", "a log cannot be called %q: the meta buckets of logs are", path[#path])
+  end
+  return path
+end
+
+local function new(db, path, is_shared)
+  local name = path[#path]
   local self = setmetatable({
     db = db,
     parents = table.move(path, 1, #path - 1, 1, {}),
     name = name,
     meta_name = name .. ".meta",
+    is_shared = is_shared,
     now = nil,
+    noted = 0,
     forget = nil,
   }, Log)
-  self.forget = function() self.now = nil end
-  known(self)
+  self.forget = function() self.now, self.noted = nil, 0 end
   return self
 end
 
-local function cut(bucket, meta, now, first)
-  bucket:delete_range(first, nil)
-  local term = runs.cut(now.runs, first)
-  while term do
-    meta:delete(format.run_key(term))
-    term = runs.cut(now.runs, first)
+--- Opens the log in the bucket `name` of a DB and its sibling `name.meta`. Writes nothing: a log
+--- that is not there is empty, and its first `save` makes the buckets. Opening it again reads it
+--- anew, and gives the same object. Raises `log_damaged` if what is there does not fit together,
+--- `version_mismatch` if it has another format, `incompatible` if the bucket is no log's.
+---@param db table a store DB, or a node's `db`
+---@param name string|string[] the entry bucket, or a path of names that ends with it; not `*.meta`
+---@return jangada.Log
+function Log.open(db, name)
+  local path = check_path(name)
+  local of_db = opened[db]
+  if not of_db then
+    -- A face of a DB, as nodes have it, is of one that is not shared.
+    of_db = { is_shared = type(db) == "userdata" and db:info().shared, logs = {} }
+    opened[db] = of_db
   end
-  tail.truncate(now.tail, first)
-  now.last = first - 1
+  local key = string.pack(("s"):rep(#path), table.unpack(path))
+  local self = of_db.logs[key] or new(db, path, of_db.is_shared)
+  local now = loading.refresh(self)
+  self.noted = math.min(self.noted, now.last)
+  of_db.logs[key] = self
+  return self
 end
 
--- What is handed to bucket:append, again and again: it copies the strings.
-local values = {}
-
-local function append(bucket, meta, now, entries)
-  local index = now.last
-  local known_runs, known_tail = now.runs, now.tail
-  for i = 1, #entries do
-    local entry = entries[i]
-    local term, kind, data = entry.term, entry.type or 0, entry.data
-    index = index + 1
-    values[i] = encode(index, term, kind, data)
-    if runs.append(known_runs, index, term) then
-      local key = format.run_key(term)
-      meta:put(key, format.seal(key, format.encode_run(index)))
-    end
-    tail.append(known_tail, term, kind, data)
-  end
-  for i = #values, #entries + 1, -1 do values[i] = nil end
-  bucket:append(now.last + 1, values)
-  now.last = index
+--- What `log:verify` does, for a log that may be too damaged to open.
+---@param db table
+---@param name string|string[]
+---@param options? table as for verify
+---@return jangada.log.Finding[]
+function Log.verify_in(db, name, options)
+  return new(db, check_path(name), false):verify(options)
 end
 
--- Whether a save leaves the meta bucket as it is: nearly each does, and to open it costs a write.
-local function is_append_only(now, changes_state, first, entries)
-  return now.is_made and not changes_state and first > now.last and #entries > 0
-    and entries[#entries].term == now.runs.terms[now.runs.count]
+--- A log in memory, for tests and for what need not last: the same verbs and rules.
+---@return jangada.Log
+function Log.memory()
+  return Log.open(require("jangada.log.memory").open(), "replog")
 end
 
-local function write(tx, self, now, term, vote, commit, first, entries)
-  tx:on_rollback(self.forget)
-  self.now = nil -- until all is written: a failure in between leaves nothing to believe
-  local parent = self.parents[1] and make_parent(tx, self) or tx
-  local changes_state = term ~= now.term or vote ~= now.vote or commit ~= now.commit
-  local meta
-  if not entries or not is_append_only(now, changes_state, first, entries) then
-    meta = parent:bucket(self.meta_name) or make_meta(parent, self)
-  end
-  if entries then
-    local bucket = parent:bucket(self.name) or parent:create_bucket(self.name, INTEGER_KEYS)
-    if first <= now.last then cut(bucket, meta, now, first) end
-    if #entries > 0 then append(bucket, meta, now, entries) end
-  end
-  if changes_state then
-    meta:put("hard", format.seal("hard", format.encode_hard_state(term, vote, commit)))
-    now.term, now.vote, now.commit = term, vote, commit
-  end
-  now.is_made = true
-  self.now = now
-end
+---------------------------------------------------------------------------------------------------
+-- Writing
 
 --- Writes any part of the state, all of it or nothing, in the open write transaction of the DB if
 --- there is one, else in one of its own. Entry i replaces everything from i on; an empty array with
 --- `first` only removes. A term above the stored one without a vote clears the vote. What is stored
---- already is not written again, and a save that changes nothing opens no transaction.
+--- already is not written again.
+---
+--- A snapshot whose last entry the log does not hold takes the place of all entries, if `first` is
+--- the index after it (section 7); if the log holds it, `first` without entries removes what the
+--- snapshot covers and keeps the rest.
 ---
 --- Raises, before anything is written: `log_bad_field`, `log_term_fell`, `log_gap`,
 --- `log_committed`, `log_entry_term_fell`, `log_entry_term_ahead`, `log_commit_fell`,
---- `log_commit_past_end`.
+--- `log_commit_past_end`, `log_applied_fell`, `log_applied_past_commit`, `log_snapshot_fell`,
+--- `log_snapshot_past_commit`, `log_snapshot_mismatch`, `log_snapshot_ended`,
+--- `log_compact_past_snapshot`.
 ---@param fields table any of: term (integer), vote (string), commit (integer), entries (array of
----  {term=, type=, data=}), first (the index of the first of them, default last + 1)
+---  {term=, type=, data=}), first (the index of the first of them, default last + 1), snapshot
+---  ({index=, term=, position=, info=} or a snapshot_writer), compact (the last index to remove),
+---  applied (integer), stable (a table of strings, false for those to remove)
 function Log:save(fields)
   rules.check_names(fields)
-  self:save_fields(fields.term, fields.vote, fields.commit, fields.entries, fields.first)
+  if fields.snapshot ~= nil or fields.compact ~= nil or fields.applied ~= nil
+    or fields.stable ~= nil then
+    return require("jangada.log.planning").save(self, fields)
+  end
+  saving.save_fields(self, fields.term, fields.vote, fields.commit, fields.entries, fields.first)
 end
 
---- Does what `save` does, with the fields in order and no table for them: for protocols, which save
---- in most of their turns.
----@param new_term? integer
----@param new_vote? string
----@param new_commit? integer
----@param entries? table[]
----@param new_first? integer
-function Log:save_fields(new_term, new_vote, new_commit, entries, new_first)
-  rules.check_types(new_vote, entries, new_first)
-  local now = self.now or known(self)
-  local term, vote = rules.hard_state(now, new_term, new_vote)
-  local first, last = nil, now.last
-  if entries then
-    first = rules.first_index(now, new_first)
-    last = first + #entries - 1
-    rules.check_entries(entries, first, self:term(first - 1) or 0, term)
-    if last == now.last and #entries == 0 then entries = nil end
-  end
-  local commit = rules.commit_index(now, new_commit, last)
-  if not entries and term == now.term and vote == now.vote and commit == now.commit then return end
-  local tx = self.db:write_tx()
-  if tx then
-    write(tx, self, now, term, vote, commit, first, entries)
-  else
-    self.db:update(write, self, now, term, vote, commit, first, entries)
-  end
-end
+Log.save_fields = saving.save_fields
 
---- Protects entries like a saved commit index does, from here on and until the log is opened again,
---- without writing anything: for who saves the commit index only now and then. A save that would
---- replace one of them raises `log_committed`.
+--- Protects entries like a saved commit index does, from here on and until a transaction of the log
+--- is rolled back, without writing anything: for who saves the commit index only now and then. A
+--- save that would replace one of them raises `log_committed`.
 ---@param index integer the commit index; raises `log_commit_fell`, `log_commit_past_end`
 function Log:note_commit(index)
   local now = self.now or known(self)
   if math_type(index) ~= "integer" or index < now.commit or index > now.last then
     rules.commit_index(now, index, now.last) -- raises
   end
-  if index > now.noted then now.noted = index end
+  if index > self.noted then self.noted = index end
 end
+
+--- Removes some of what compaction and replaced snapshots have left behind, in one transaction.
+--- Each save removes a little, too: this is for who would rather not wait.
+---@param count? integer entries at most, from 64 on, default 4096; a chunk of a snapshot counts for
+---  64, and 4 MiB are enough whatever their number
+---@return integer removed entries and chunks; 0 when nothing is left
+function Log:sweep(count)
+  return require("jangada.log.sweeping").sweep(self, count)
+end
+
+---------------------------------------------------------------------------------------------------
+-- State
 
 --- The current term, the vote given in it (nil if none) and the commit index, as last saved.
 ---@return integer term 0 in a new log
@@ -239,6 +190,12 @@ end
 function Log:hard_state()
   local now = self.now or known(self)
   return now.term, now.vote, now.commit
+end
+
+--- The index of the last entry that a durable state machine has applied, as last saved.
+---@return integer applied 0 if it never was
+function Log:applied()
+  return (self.now or known(self)).applied
 end
 
 --- The index of the first entry; 1 in an empty log.
@@ -253,21 +210,22 @@ function Log:last_index()
   return (self.now or known(self)).last
 end
 
---- The term of the last entry; 0 if there is none.
+--- The term of the last entry, removed or not; 0 if there was none.
 ---@return integer
 function Log:last_term()
-  local known_runs = (self.now or known(self)).runs
-  return known_runs.terms[known_runs.count] or 0
+  local now = self.now or known(self)
+  return now.runs.terms[now.runs.count] or now.base_term
 end
 
---- The term of an entry, without reading it; 0 for index 0, the place before the first entry of
---- every log; nil if the log does not reach there.
+--- The term of an entry, without reading it; of the place before the first one too (0 before entry
+--- 1), since compaction keeps it; nil if the log does not reach there.
 ---@param index integer
 ---@return integer|nil
 function Log:term(index)
   local now = self.now or known(self)
+  if math_type(index) ~= "integer" then rules.check_index("term", index) end
   if index > now.last or index < now.first then
-    return index == 0 and 0 or nil
+    return index == now.first - 1 and now.base_term or nil
   end
   local known_runs = now.runs
   return known_runs.terms[runs.find(known_runs, index)]
@@ -277,6 +235,7 @@ end
 ---@param term integer
 ---@return integer|nil
 function Log:first_of_term(term)
+  if math_type(term) ~= "integer" then rules.check_index("first_of_term", term) end
   return runs.first_of_term((self.now or known(self)).runs, term)
 end
 
@@ -286,117 +245,82 @@ end
 --- to pick the next try, so each round skips a whole term. Reads no entry.
 ---@param index integer
 ---@param term integer
----@return integer index 0 if the logs may share nothing
+---@return integer index 0 if the logs may share nothing that is still here
 ---@return integer term the term of that entry here, 0 with index 0
 function Log:conflict_hint(index, term)
   local now = self.now or known(self)
+  if math_type(index) ~= "integer" or math_type(term) ~= "integer" then
+    rules.check_index("conflict_hint", index)
+    rules.check_index("conflict_hint", term)
+  end
   if index > now.last then index = now.last end
-  return runs.conflict(now.runs, index, term)
+  local found, found_term = runs.conflict(now.runs, index, term)
+  if found > 0 then return found, found_term end
+  local base = now.first - 1
+  if index >= base and now.base_term <= term then return base, now.base_term end
+  return 0, 0
 end
 
-local function read_range(tx, self, from, to, bytes_max)
-  local parent, entries, bytes = loading.find_parent(tx, self), {}, 0
-  local bucket = parent and parent:bucket(self.name)
-  for index = from, to do
-    local value = bucket and bucket:get(index)
-    if not value then
-      raise("log_damaged", "entry %d is missing from %s", index, self.name)
-    end
-    local term, kind, data = decode(index, value)
-    bytes = bytes + #data
-    if bytes > bytes_max and index > from then break end
-    entries[#entries + 1] = { term = term, type = kind, data = data }
-  end
-  return entries
+--- The snapshot: index and term of the last entry it covers, the position (bytes of all data up to
+--- it), what the user said of it, and the size of its data in bytes; nil if there is none. This is
+--- what a snapshot_writer of another log takes.
+---@return {index: integer, term: integer, position: integer, info: string, size: integer}|nil
+function Log:snapshot()
+  local snapshot = (self.now or known(self)).snapshot
+  if not snapshot then return nil end
+  return { index = snapshot.index, term = snapshot.term, position = snapshot.position,
+    info = snapshot.info, size = snapshot.size }
 end
 
-local function recall_range(known_tail, from, to, bytes_max)
-  local terms, types, held = known_tail.terms, known_tail.types, known_tail.data
-  local entries, bytes, n = {}, 0, 0
-  for index = from, to do
-    local data = held[index]
-    bytes = bytes + #data
-    if bytes > bytes_max and n > 0 then break end
-    n = n + 1
-    entries[n] = { term = terms[index], type = types[index], data = data }
-  end
-  return entries
-end
-
---- The entry at an index; nil if there is none. Raises `log_damaged`, naming the index, if the
---- stored bytes do not match their checksum.
----@param index integer
----@return jangada.log.Entry|nil entry the caller's own
-function Log:entry(index)
-  local entries = self:entries(index, index)
-  return entries and entries[1]
-end
-
---- The entries from one index to another, both inclusive, as an array that may be kept and
---- changed. It ends early at the end of the log, or where it would pass `bytes_max` bytes of data,
---- but holds at least one entry if there is one. Nil if `from` lies before the first entry. Raises
---- `log_damaged`.
----@param from integer
----@param to? integer default the last
----@param bytes_max? integer default no limit
----@return jangada.log.Entry[]|nil
-function Log:entries(from, to, bytes_max)
+--- What the log is made of, known without counting.
+---@return table stats entries, bytes (of their data), first, last, terms (how many), position
+---  (bytes of all data from index 1 on, removed or not), term, vote, commit, applied,
+---  snapshot_index, snapshot_size, compactions (times that entries were removed from the front)
+function Log:stats()
   local now = self.now or known(self)
-  local last = now.last
-  if from < now.first then return nil end
-  if not to or to > last then to = last end
-  if from > to then return {} end
-  bytes_max = bytes_max or math.maxinteger
-  if from >= now.tail.first then
-    return recall_range(now.tail, from, to, bytes_max)
-  end
-  return read(self, read_range, from, to, bytes_max)
+  local snapshot = now.snapshot
+  return {
+    entries = now.last - now.first + 1, bytes = now.position - now.base_position,
+    first = now.first, last = now.last, terms = now.runs.count, position = now.position,
+    term = now.term, vote = now.vote, commit = now.commit, applied = now.applied,
+    snapshot_index = snapshot and snapshot.index or 0,
+    snapshot_size = snapshot and snapshot.size or 0, compactions = now.compactions,
+  }
 end
 
---- Calls fn(context, index, term, type, data) for the entries from one index to another, both
---- inclusive, in order, or up to the last one; fn writes nothing to the log. It makes no table for
---- an entry that is in memory.
----@param from integer not before the first entry
----@param to integer
----@param fn fun(context: any, index: integer, term: integer, type: integer, data: string)
----@param context any
-function Log:visit(from, to, fn, context)
-  local now = self.now or known(self)
-  local known_tail, index = now.tail, from
-  local terms, types, held = known_tail.terms, known_tail.types, known_tail.data
-  if to > now.last then to = now.last end
-  while index <= to do
-    local data = held[index]
-    if data then
-      fn(context, index, terms[index], types[index], data)
-      index = index + 1
-    else
-      local page = self:entries(index, to, PAGE_BYTES)
-      if not page or #page == 0 then return end -- fn has cut the log, against its contract
-      for _, read_entry in ipairs(page) do
-        fn(context, index, read_entry.term, read_entry.type, read_entry.data)
-        index = index + 1
-      end
-    end
+local function read_stable(tx, self, key)
+  local _, meta = loading.find_buckets(tx, self)
+  return meta and meta:get(key)
+end
+
+--- A value that was saved as stable; nil if there is none.
+---@param key string
+---@return string|nil
+function Log:stable(key)
+  rules.check_stable_key(key)
+  local format = require "jangada.log.format"
+  key = format.stable_key(key)
+  local value = loading.read(self, read_stable, key)
+  return value and format.unseal(key, value)
+end
+
+---------------------------------------------------------------------------------------------------
+-- What has a file of its own
+
+Log.entry, Log.entries, Log.each = reading.entry, reading.entries, reading.each
+Log.visit = reading.visit
+
+-- Loaded when it is asked for: a node of a lab boots by the thousand and needs little of it.
+local function later(module, name)
+  return function(self, ...)
+    return require("jangada.log." .. module)[name](self, ...)
   end
 end
 
---- Iterates: `for index, entry in log:each(from, to) do`. Reads some entries at a time and keeps no
---- transaction open in between, so the loop may yield, and may write to the log.
----@param from? integer default the first
----@param to? integer default the last at the time it gets there
----@return fun(): integer?, jangada.log.Entry?
-function Log:each(from, to)
-  local index = (from or self:first_index()) - 1
-  local page, at = {}, 0
-  return function()
-    index, at = index + 1, at + 1
-    if not page[at] then
-      page, at = self:entries(index, to, PAGE_BYTES) or {}, 1
-    end
-    if page[at] then return index, page[at] end
-    return nil
-  end
-end
+Log.snapshot_writer = later("snapshots", "new_writer")
+Log.snapshot_reader = later("snapshots", "new_reader")
+Log.sample, Log.series = later("series", "sample"), later("series", "read")
+Log.series_names = later("series", "names")
+Log.verify, Log.copy_to = later("verifying", "verify"), later("copying", "copy")
 
 return Log

@@ -48,6 +48,23 @@ describe("term runs", function()
     assert.same({ 1, 4, 5 }, self.firsts)
   end)
 
+  it("forget runs from the front, and let one begin later", function()
+    local function trimmed(first, last)
+      local self = example()
+      local dropped, is_moved = runs.trim(self, first, last or 9)
+      assert.equal(self.count, #self.terms)
+      assert.equal(self.count, #self.firsts)
+      return { dropped, is_moved, self.terms, self.firsts }
+    end
+    assert.same({ {}, false, { 1, 4, 5, 6 }, { 1, 4, 6, 8 } }, trimmed(1))
+    assert.same({ {}, true, { 1, 4, 5, 6 }, { 3, 4, 6, 8 } }, trimmed(3))
+    assert.same({ { 1 }, false, { 4, 5, 6 }, { 4, 6, 8 } }, trimmed(4))
+    assert.same({ { 1, 4 }, true, { 5, 6 }, { 7, 8 } }, trimmed(7))
+    assert.same({ { 1, 4, 5 }, true, { 6 }, { 9 } }, trimmed(9))
+    assert.same({ { 1, 4, 5, 6 }, false, {}, {} }, trimmed(10))
+    assert.same({ {}, false }, { runs.trim(runs.new(), 1, 0) })
+  end)
+
   it("go back over every term above the one given", function()
     local self = example()
     assert.same({ 9, 6 }, { runs.conflict(self, 9, 6) })

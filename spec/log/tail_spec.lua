@@ -52,4 +52,28 @@ describe("the tail of a log", function()
     assert.equal(1, held(self))
     assert.equal("d", self.data[4])
   end)
+
+  it("drops what is compacted, also past its end", function()
+    local self = tail.new(10)
+    for _ = 1, 5 do tail.append(self, 1, 0, "abc") end
+    tail.drop(self, 9)
+    assert.equal(5, held(self))
+    tail.drop(self, 14)
+    assert.equal(2, held(self))
+    assert.equal(6, self.bytes)
+    assert.is_nil(self.data[13])
+    tail.drop(self, 99)
+    assert.equal(0, held(self))
+    assert.same({ 16, 15, 0 }, { self.first, self.last, self.bytes })
+    tail.append(self, 1, 0, "d")
+    assert.equal("d", self.data[16])
+  end)
+
+  it("counts positions back from the last one", function()
+    local self = tail.new(10)
+    for i = 1, 3 do tail.append(self, 1, 0, ("x"):rep(i)) end
+    local found = {}
+    for index = 9, 13 do found[#found + 1] = tail.position(self, index, 106) or "unknown" end
+    assert.same({ "unknown", 100, 101, 103, 106 }, found)
+  end)
 end)

@@ -24,6 +24,14 @@ function scratch.open(path)
   return db, path
 end
 
+--- Closes what is open of a file, and leaves it to `clean`.
+---@param path string
+function scratch.close(path)
+  for _, db in ipairs(opened) do
+    if db:path() == path then db:close() end
+  end
+end
+
 --- Closes and removes everything opened since the last time; for `after_each`.
 function scratch.clean()
   for _, db in ipairs(opened) do db:close{ force = true } end

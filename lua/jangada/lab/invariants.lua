@@ -117,10 +117,11 @@ function LogMatching:turn(machine, wrote)
   local term_before = 0
   for i = n, 1, -1 do
     local hash = hash_string(fresh[i])
-    local term = format.decode(index, fresh[i])
+    local term, kind, data = format.decode(index, fresh[i])
     if i < n or hashes[index] ~= hash then
       hashes[index] = hash
-      local place, meaning = mix(index, term), mix(hash, term_before)
+      local content = mix(hash_string(data), kind) -- not the position: see docs/log.md
+      local place, meaning = mix(index, term), mix(content, term_before)
       local known = values[place]
       if known == nil then
         values[place] = meaning

@@ -75,6 +75,23 @@ function runs.cut(self, index)
   return term
 end
 
+--- Drops what lies before an index, for a compaction.
+---@param self jangada.log.Runs
+---@param first integer the first index to stay
+---@param last integer the last index of the log; below `first` when none stays
+---@return integer[] dropped the terms of the runs that are gone
+---@return boolean is_moved whether the run of `first` has begun before it, and begins there now
+function runs.trim(self, first, last)
+  local terms, firsts, count = self.terms, self.firsts, self.count
+  local gone = first > last and count or runs.find(self, first) - 1
+  self.terms = table.move(terms, gone + 1, count, 1, {})
+  self.firsts = table.move(firsts, gone + 1, count, 1, {})
+  self.count = count - gone
+  local is_moved = self.count > 0 and self.firsts[1] < first
+  if is_moved then self.firsts[1] = first end
+  return table.move(terms, 1, gone, 1, {}), is_moved
+end
+
 --- The last place up to `index` where a log that has `term` at `index` can agree with this one:
 --- the largest i <= index whose term here is not above `term` (section 5.3, the optimisation in
 --- its last paragraphs). Skips a whole run at a step.

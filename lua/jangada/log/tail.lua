@@ -54,4 +54,26 @@ function tail.truncate(self, from)
   if self.first > from then self.first = from end
 end
 
+--- Drops everything before an index.
+---@param self jangada.log.Tail
+---@param first integer
+function tail.drop(self, first)
+  for index = self.first, math.min(first - 1, self.last) do
+    self.bytes = self.bytes - #self.data[index]
+    self.terms[index], self.types[index], self.data[index] = nil, nil, nil
+  end
+  self.first = math.max(self.first, math.min(first, self.last + 1))
+end
+
+--- The position of an entry, where all after it is held.
+---@param self jangada.log.Tail
+---@param index integer
+---@param position integer of the last entry of the log
+---@return integer|nil
+function tail.position(self, index, position)
+  if index < self.first - 1 then return nil end
+  for i = index + 1, self.last do position = position - #self.data[i] end
+  return position
+end
+
 return tail

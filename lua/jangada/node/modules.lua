@@ -69,7 +69,9 @@ end
 
 -- What the store offers to a protocol: functions of their arguments alone.
 local function reduced_store()
-  return {crc32c = store.crc32c, version = store.version, lmdb_version = store.lmdb_version}
+  return {crc32c = store.crc32c, pack_records = store.pack_records,
+    unpack_record = store.unpack_record, version = store.version,
+    lmdb_version = store.lmdb_version}
 end
 
 local function is_allowed(name)

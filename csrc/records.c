@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT
+**
+** records.c - values with a fixed header and a checksum, written and read many at a time.
+**
+** A layout says what a value is made of, from its first byte on:
+**
+**     "time:I8 kind:I1? sum:T :C text:*"
+**
+**     I1 to I8   a field of the row: an unsigned integer of so many bytes, big-endian; with a
+**                question mark, 0 where the row has none
+**     T          8 bytes, the sum of the sizes of the rest, of this record and all before it
+**     C          4 bytes, CRC-32C over the key (8 bytes, big-endian) and all else of the value
+**     *          the rest, a field of the row: a string; it stands last
+**
+** store.pack_records makes values out of rows (tables with these fields), for bucket:append;
+** bucket:records reads them back as columns, an array for each field that has a name and is no C. In
+** between no header and no checksum becomes a Lua value.
+*/
+#include "jangada.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { FIELDS_MAX = 8, HEADER_MAX = FIELDS_MAX * 8, CRC_SIZE = 4 };
+
+typedef struct field {
+  char kind;
+  bool optional;
+  unsigned width; /* 0: the rest */
+  const char *name;
+  size_t name_size;
+} field;
+
+typedef struct layout {
+  field fields[FIELDS_MAX];
+  int count;
+  size_t header, crc_at; /* crc_at: where the checksum is in the header */
+  bool has_crc;
+} layout;
+
+/* ---- layouts ------------------------------------------------------------------------------- */
+
+static void check_layout(lua_State *L, int idx, bool is_good, const char *rule) {
+  if (!is_good) luaL_argerror(L, idx, lua_pushfstring(L, "a bad layout: %s", rule));
+}
+
+/* Reads one field at p; returns where the next one begins. */
+static const char *parse_field(lua_State *L, int idx, const char *p, field *f) {
+  size_t size = strcspn(p, ": ");
+  check_layout(L, idx, p[size] == ':', "a field is name:kind");
+  *f = (field){.name = p, .name_size = size, .kind = p[size + 1]};
+  p += size + 1;
+  check_layout(L, idx, *p != '\0' && strchr("ITC*", *p) != NULL, "kinds are I1 to I8, T, C and *");
+  p++;
+  f->width = f->kind == 'T' ? 8 : f->kind == 'C' ? CRC_SIZE : 0;
+  check_layout(L, idx, size > 0 || f->width > 0, "only T and C go without a name");
+  if (f->kind == 'I') {
+    check_layout(L, idx, *p >= '1' && *p <= '8', "an integer has 1 to 8 bytes");
+    f->width = (unsigned)(*p++ - '0');
+    f->optional = *p == '?';
+    if (f->optional) p++;
+  }
+  check_layout(L, idx, *p == '\0' || *p == ' ', "a space ends a field");
+  check_layout(L, idx, (f->kind == '*') == (*p == '\0'), "the rest, *, stands last");
+  return *p == ' ' ? p + 1 : p;
+}
+
+/* Is it given to who reads? */
+static bool is_read(const field *f) {
+  return f->kind != 'C' && f->name_size > 0;
+}
+
+static void parse(lua_State *L, int idx, layout *l) {
+  luaL_checktype(L, idx, LUA_TSTRING);
+  const char *p = lua_tostring(L, idx);
+  *l = (layout){.count = 0};
+  do {
+    check_layout(L, idx, l->count < FIELDS_MAX, "there are more than 8 fields");
+    field *f = &l->fields[l->count++];
+    p = parse_field(L, idx, p, f);
+    if (f->kind == 'C') {
+      check_layout(L, idx, !l->has_crc, "it has two checksums");
+      l->has_crc = true;
+      l->crc_at = l->header;
+    }
+    l->header += f->width;
+  } while (*p != '\0');
+}
+
+static unsigned char *put(unsigned char *into, unsigned width, uint64_t n) {
+  for (unsigned i = width; i-- > 0; n >>= 8)
+    into[i] = (unsigned char)n;
+  return into + width;
+}
+
+static uint64_t get(const unsigned char *from, unsigned width) {
+  uint64_t n = 0;
+  for (unsigned i = 0; i < width; i++)
+    n = n << 8 | from[i];
+  return n;
+}
+
+static uint32_t checksum(const layout *l, const unsigned char key[8], const unsigned char *header,
+                         const void *rest, size_t rest_size) {
+  size_t after = l->crc_at + CRC_SIZE;
+  uint32_t crc = jg_crc32c(0, key, 8);
+  crc = jg_crc32c(crc, header, l->crc_at);
+  crc = jg_crc32c(crc, header + after, l->header - after);
+  return jg_crc32c(crc, rest, rest_size);
+}
+
+/* ---- writing ------------------------------------------------------------------------------- */
+
+/* The stack of pack_records(layout, first, rows [, total]): its arguments, the values, the names of
+** the fields, and from ROW on what belongs to one row. */
+enum { LAYOUT = 1, FIRST, ROWS, TOTAL, VALUES, NAMES, ROW = NAMES + FIELDS_MAX, REST };
+
+typedef struct pack {
+  layout layout;
+  uint64_t key, total;
+  unsigned char header[HEADER_MAX];
+} pack;
+
+/* Reads the integer of a field from the row; false if it is not one, or too large. */
+static bool read_integer(lua_State *L, int i, const field *f, uint64_t *n, int *known) {
+  lua_pushvalue(L, NAMES + i);
+  int type = lua_rawget(L, ROW);
+  bool is_integer = lua_isinteger(L, -1);
+  *n = is_integer ? (uint64_t)lua_tointeger(L, -1) : 0;
+  lua_pop(L, 1);
+  *known += type != LUA_TNIL;
+  if (!is_integer) return type == LUA_TNIL && f->optional;
+  return f->width == 8 ? *n <= INT64_MAX : *n >> (8 * f->width) == 0;
+}
+
+/* Pushes a key of the row that is no field of the layout. */
+static void push_unknown(lua_State *L, const layout *l) {
+  lua_pushnil(L);
+  while (lua_next(L, ROW)) {
+    bool is_known = false;
+    lua_pop(L, 1);
+    for (int i = 0; i < l->count; i++) {
+      char kind = l->fields[i].kind;
+      is_known |= (kind == 'I' || kind == '*') && lua_rawequal(L, -1, NAMES + i);
+    }
+    if (is_known) continue;
+    return;
+  }
+  lua_pushnil(L);
+}
+
+static int count_keys(lua_State *L) {
+  int count = 0;
+  lua_pushnil(L);
+  while (lua_next(L, ROW)) {
+    lua_pop(L, 1);
+    count++;
+  }
+  return count;
+}
+
+/* Fills the header from the row at ROW, and pushes the rest at REST. If the row is not as it should
+** be, pushes the key at fault instead and returns false. */
+static bool read_row(lua_State *L, pack *p, size_t *rest_size) {
+  const layout *l = &p->layout;
+  int known = 1, last = l->count - 1;
+  lua_pushvalue(L, NAMES + last);
+  if (lua_rawget(L, ROW) != LUA_TSTRING) {
+    lua_pushvalue(L, NAMES + last);
+    return false;
+  }
+  *rest_size = lua_rawlen(L, REST);
+  if (*rest_size > JG_VALUE_SIZE_MAX - l->header)
+    jg_raise(L, "value_too_large", "pack_records: a value of %I bytes is over the limit of %I",
+             (LUAI_UACINT)(*rest_size + l->header), (LUAI_UACINT)JG_VALUE_SIZE_MAX);
+  p->total += *rest_size;
+  luaL_argcheck(L, p->total <= INT64_MAX, TOTAL, "the total passes 2^63-1");
+  unsigned char *at = p->header;
+  for (int i = 0; i < last; i++) {
+    const field *f = &l->fields[i];
+    uint64_t n = f->kind == 'T' ? p->total : 0;
+    if (f->kind == 'I' && !read_integer(L, i, f, &n, &known)) {
+      lua_pushvalue(L, NAMES + i);
+      return false;
+    }
+    at = put(at, f->width, n);
+  }
+  if (count_keys(L) == known) return true;
+  push_unknown(L, l);
+  return false;
+}
+
+static void push_value(lua_State *L, pack *p, size_t rest_size) {
+  luaL_Buffer buffer;
+  unsigned char key[8];
+  size_t header = p->layout.header;
+  const char *rest = lua_tostring(L, REST);
+  if (p->layout.has_crc) {
+    jg_put_u64(key, p->key);
+    put(p->header + p->layout.crc_at, CRC_SIZE,
+        checksum(&p->layout, key, p->header, rest, rest_size));
+  }
+  char *into = luaL_buffinitsize(L, &buffer, header + rest_size);
+  memcpy(into, p->header, header);
+  memcpy(into + header, rest, rest_size);
+  luaL_pushresultsize(&buffer, header + rest_size);
+}
+
+static lua_Integer check_natural(lua_State *L, int idx) {
+  luaL_checktype(L, idx, LUA_TNUMBER);
+  lua_Integer n = luaL_checkinteger(L, idx);
+  luaL_argcheck(L, n >= 0, idx, "it is below 0");
+  return n;
+}
+
+/* store.pack_records(layout, first, rows [, total]): an array of values, and the new total; or nil,
+** the number of the first row that is not as it should be, and the key in it that is at fault (nil:
+** it is no plain table). */
+int jg_pack_records(lua_State *L) {
+  pack p;
+  lua_settop(L, TOTAL);
+  parse(L, LAYOUT, &p.layout);
+  p.key = (uint64_t)check_natural(L, FIRST);
+  luaL_checktype(L, ROWS, LUA_TTABLE);
+  p.total = lua_isnil(L, TOTAL) ? 0 : (uint64_t)check_natural(L, TOTAL);
+  lua_Integer n = (lua_Integer)lua_rawlen(L, ROWS);
+  if (n > 0 && p.key + (uint64_t)(n - 1) > INT64_MAX)
+    jg_raise(L, "key_out_of_range", "pack_records: a key past 2^63-1");
+  luaL_checkstack(L, FIELDS_MAX + 8, NULL);
+  lua_createtable(L, (int)(n < 1 << 16 ? n : 1 << 16), 0);
+  for (int i = 0; i < p.layout.count; i++)
+    lua_pushlstring(L, p.layout.fields[i].name, p.layout.fields[i].name_size);
+  lua_settop(L, ROW - 1);
+  for (lua_Integer i = 1; i <= n; i++, p.key++) {
+    size_t rest_size;
+    bool is_plain = lua_rawgeti(L, ROWS, i) == LUA_TTABLE && !lua_getmetatable(L, ROW);
+    if (!is_plain || !read_row(L, &p, &rest_size)) {
+      if (!is_plain) lua_pushnil(L);
+      lua_pushnil(L);
+      lua_pushinteger(L, i);
+      lua_pushvalue(L, -3);
+      return 3;
+    }
+    push_value(L, &p, rest_size);
+    lua_rawseti(L, VALUES, i);
+    lua_settop(L, ROW - 1);
+  }
+  lua_pushvalue(L, VALUES);
+  lua_pushinteger(L, (lua_Integer)p.total);
+  return 2;
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+/* What is wrong with a value, or NULL. The text, if there is one, is on top of the stack. */
+static const char *find_fault(lua_State *L, const layout *l, const unsigned char key[8],
+                              const MDB_val *value) {
+  const unsigned char *p = value->mv_data;
+  if (value->mv_size < l->header)
+    return lua_pushfstring(L, "is damaged: it has %I bytes, and its header %I",
+                           (LUAI_UACINT)value->mv_size, (LUAI_UACINT)l->header);
+  if (!l->has_crc) return NULL;
+  uint32_t said = (uint32_t)get(p + l->crc_at, CRC_SIZE);
+  uint32_t found = checksum(l, key, p, p + l->header, value->mv_size - l->header);
+  if (said == found) return NULL;
+  char text[96];
+  snprintf(text, sizeof text, "is damaged: its CRC-32C says %08x, its bytes give %08x",
+           (unsigned)said, (unsigned)found);
+  return lua_pushstring(L, text);
+}
+
+static void push_field(lua_State *L, const layout *l, const field *f, const unsigned char *p,
+                       const MDB_val *value) {
+  if (f->kind == '*')
+    lua_pushlstring(L, (const char *)p, value->mv_size - l->header);
+  else
+    lua_pushinteger(L, (lua_Integer)get(p, f->width));
+}
+
+/* store.unpack_record(layout, key, value): the fields with names, in their order; or nil and what is
+** wrong with it. */
+int jg_unpack_record(lua_State *L) {
+  layout l;
+  unsigned char key[8];
+  MDB_val value;
+  parse(L, 1, &l);
+  jg_put_u64(key, (uint64_t)check_natural(L, 2));
+  luaL_checktype(L, 3, LUA_TSTRING);
+  value.mv_data = (void *)lua_tolstring(L, 3, &value.mv_size);
+  if (find_fault(L, &l, key, &value) != NULL) {
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+  }
+  int top = lua_gettop(L);
+  const unsigned char *p = value.mv_data;
+  for (int i = 0; i < l.count; p += l.fields[i++].width)
+    if (is_read(&l.fields[i])) push_field(L, &l, &l.fields[i], p, &value);
+  return lua_gettop(L) - top;
+}
+
+/* The stack of bucket:records(layout, from, to [, bytes_max]), then the cursor and the columns. */
+enum { BUCKET = 1, ITS_LAYOUT, FROM, TO, BYTES_MAX, CURSOR, COLUMNS };
+
+typedef struct reading {
+  layout layout;
+  lua_Integer bytes_left;
+} reading;
+
+/* Adds a record to the columns, in row n. Pushing the rest may run finalizers, so it comes last:
+** `value` is in the map. */
+static void add_row(lua_State *L, const layout *l, const MDB_val *value, lua_Integer n) {
+  const unsigned char *p = value->mv_data;
+  int column = COLUMNS;
+  for (int i = 0; i < l->count; p += l->fields[i++].width) {
+    if (!is_read(&l->fields[i])) continue;
+    push_field(L, l, &l->fields[i], p, value);
+    lua_rawseti(L, column++, n);
+  }
+}
+
+/* Reads on until there is a reason to stop; returns the number of rows, and pushes what is wrong
+** with the next record, or nil. */
+static lua_Integer read_rows(lua_State *L, jg_cursor *c, reading *r, jg_key *from, lua_Integer n) {
+  MDB_val key, value;
+  size_t skip = c->bucket->prefixed ? JG_PREFIX_SIZE : 0;
+  uint64_t expected = jg_get_u64(from->bytes + skip);
+  for (lua_Integer i = 1; i <= n; i++, expected++) {
+    jg_bucket_check(L, c->bucket);
+    if (!c->h.open) jg_raise(L, "cursor_closed", "records: the transaction has ended");
+    int rc = i == 1 ? jg_cursor_seek(c, &from->val, &key, &value)
+                    : jg_cursor_move(c, MDB_NEXT, &key, &value);
+    if (rc != 0 && rc != MDB_NOTFOUND) jg_raise_rc(L, rc, "records");
+    if (rc == MDB_NOTFOUND || key.mv_size != skip + 8 ||
+        jg_get_u64((const unsigned char *)key.mv_data + skip) != expected) {
+      lua_pushliteral(L, "is missing");
+      return i - 1;
+    }
+    size_t header = r->layout.header;
+    r->bytes_left -= value.mv_size > header ? (lua_Integer)(value.mv_size - header) : 0;
+    if (r->bytes_left < 0 && i > 1) {
+      n = i - 1;
+      break;
+    }
+    if (find_fault(L, &r->layout, (const unsigned char *)key.mv_data + skip, &value) != NULL)
+      return i - 1;
+    add_row(L, &r->layout, &value, i);
+  }
+  lua_pushnil(L);
+  return n;
+}
+
+/* bucket:records(layout, from, to [, bytes_max]): how many, an array for each field with a name,
+** and what is wrong with the record after them, where that is why they end. */
+int jg_records(lua_State *L) {
+  reading r;
+  jg_key from, to;
+  jg_bucket *b = jg_check_bucket(L, BUCKET);
+  lua_settop(L, BYTES_MAX);
+  parse(L, ITS_LAYOUT, &r.layout);
+  luaL_argcheck(L, (b->record.flags & JG_INTEGER_KEYS) != 0, BUCKET, "its keys are no integers");
+  jg_check_bound(L, FROM, b, "records", &from);
+  jg_check_bound(L, TO, b, "records", &to);
+  r.bytes_left = lua_isnil(L, BYTES_MAX) ? LUA_MAXINTEGER : check_natural(L, BYTES_MAX);
+  size_t skip = b->prefixed ? JG_PREFIX_SIZE : 0;
+  lua_Integer first = (lua_Integer)jg_get_u64(from.bytes + skip);
+  lua_Integer last = (lua_Integer)jg_get_u64(to.bytes + skip);
+  lua_Integer n = last < first ? 0 : last - first == LUA_MAXINTEGER ? last : last - first + 1;
+  luaL_checkstack(L, FIELDS_MAX + 8, NULL);
+  jg_cursor *c = jg_cursor_new(L, BUCKET);
+  for (int i = 0; i < r.layout.count; i++)
+    if (is_read(&r.layout.fields[i])) lua_createtable(L, (int)(n < 256 ? n : 256), 0);
+  lua_Integer count = read_rows(L, c, &r, &from, n);
+  jg_close(&c->h);
+  b->tx->counts.gets += (uint64_t)count;
+  lua_pushinteger(L, count);
+  lua_replace(L, CURSOR);
+  return lua_gettop(L) - CURSOR + 1;
+}

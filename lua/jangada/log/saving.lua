@@ -1,0 +1,88 @@
+--- How `save` writes term, vote, commit index and entries, as protocols do in most of their turns.
+--
+-- The fields come in order, without a table for them; and in the common case, entries of the term
+-- there is, the meta bucket is left alone, since to open a bucket costs a write. What may not be
+-- done is decided first (rules.lua), then all of it is written in one transaction, the open one of
+-- the DB or one of its own. planning.lua does the same for the other fields.
+
+local loading = require "jangada.log.loading"
+local rules = require "jangada.log.rules"
+local sweeping = require "jangada.log.sweeping"
+local writing = require "jangada.log.writing"
+
+local pack, position_at, term_at = writing.pack, writing.position_at, writing.term_at
+
+local saving = {}
+
+-- Whether a save leaves the meta bucket as it is: nearly each does.
+local function is_append_only(now, changes_state, first, entries)
+  return now.is_swept and not changes_state and first > now.last and #entries > 0
+    and entries[#entries].term == now.runs.terms[now.runs.count]
+end
+
+local function write(tx, self, now, term, vote, commit, first, entries, values, before, after)
+  tx:on_rollback(self.forget)
+  self.now = nil -- until all is written: a failure in between leaves nothing to believe
+  local changes_state = term ~= now.term or vote ~= now.vote or commit ~= now.commit
+  local meta, parent
+  if entries and is_append_only(now, changes_state, first, entries) then
+    parent = loading.find_parent(tx, self)
+  else
+    meta, parent = loading.ensure_meta(tx, self)
+  end
+  if entries then
+    local bucket = now.is_made and parent:bucket(self.name)
+      or parent:ensure_bucket(self.name, writing.INTEGER_KEYS)
+    if first <= now.last then writing.cut(bucket, meta, now, first, before) end
+    if values then writing.append(bucket, meta, now, entries, values, after) end
+  end
+  if changes_state then writing.put_hard_state(meta, now, term, vote, commit, now.applied) end
+  now.is_made = true
+  if not now.is_swept then
+    sweeping.step(parent, self, now, sweeping.COUNT_OF_SAVE + 2 * (entries and #entries or 0))
+  end
+  if not self.is_shared then self.now = now end
+end
+
+-- Other processes may write between a look at the log and a transaction: here they cannot.
+local function save_shared(_, self, ...)
+  saving.save_fields(self, ...)
+end
+
+--- Does what `save` does, with the fields in order.
+---@param self jangada.Log
+---@param new_term? integer
+---@param new_vote? string
+---@param new_commit? integer
+---@param entries? table[]
+---@param new_first? integer
+function saving.save_fields(self, new_term, new_vote, new_commit, entries, new_first)
+  local tx = self.db:write_tx()
+  if self.is_shared and not tx then
+    return self.db:update(save_shared, self, new_term, new_vote, new_commit, entries, new_first)
+  end
+  rules.check_types(new_vote, entries, new_first)
+  local now = self.now or loading.known(self)
+  local term, vote = rules.hard_state(now, new_term, new_vote)
+  local first, last = nil, now.last
+  local values, before, after
+  if entries then
+    local committed = self.noted > now.commit and self.noted or now.commit
+    first = rules.first_index(last, committed, new_first)
+    before = position_at(self, now, first - 1)
+    if #entries > 0 then
+      values, after = pack(entries, first, before, term_at(now, first - 1), term)
+    end
+    last = first + #entries - 1
+    if last == now.last and not values then entries = nil end
+  end
+  local commit = rules.commit_index(now, new_commit, last)
+  if not entries and term == now.term and vote == now.vote and commit == now.commit then return end
+  if tx then
+    write(tx, self, now, term, vote, commit, first, entries, values, before, after)
+  else
+    self.db:update(write, self, now, term, vote, commit, first, entries, values, before, after)
+  end
+end
+
+return saving
