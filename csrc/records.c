@@ -26,9 +26,8 @@ enum { FIELDS_MAX = 8, HEADER_MAX = FIELDS_MAX * 8, CRC_SIZE = 4 };
 typedef struct field {
   char kind;
   bool optional;
-  unsigned width; /* 0: the rest */
-  const char *name;
-  size_t name_size;
+  uint8_t width;           /* 0: the rest */
+  uint8_t name, name_size; /* where in the text */
 } field;
 
 typedef struct layout {
@@ -38,6 +37,17 @@ typedef struct layout {
   bool has_crc;
 } layout;
 
+/* Layouts are constants of their users, and few: those read last are kept. */
+enum { TEXT_MAX = 127, KEPT = 4 };
+
+static _Thread_local struct {
+  size_t size;
+  char text[TEXT_MAX];
+  layout layout;
+} kept[KEPT];
+
+static _Thread_local unsigned next_kept;
+
 /* ---- layouts ------------------------------------------------------------------------------- */
 
 static void check_layout(lua_State *L, int idx, bool is_good, const char *rule) {
@@ -45,10 +55,10 @@ static void check_layout(lua_State *L, int idx, bool is_good, const char *rule) 
 }
 
 /* Reads one field at p; returns where the next one begins. */
-static const char *parse_field(lua_State *L, int idx, const char *p, field *f) {
+static const char *parse_field(lua_State *L, int idx, const char *text, const char *p, field *f) {
   size_t size = strcspn(p, ": ");
   check_layout(L, idx, p[size] == ':', "a field is name:kind");
-  *f = (field){.name = p, .name_size = size, .kind = p[size + 1]};
+  *f = (field){.name = (uint8_t)(p - text), .name_size = (uint8_t)size, .kind = p[size + 1]};
   p += size + 1;
   check_layout(L, idx, *p != '\0' && strchr("ITC*", *p) != NULL, "kinds are I1 to I8, T, C and *");
   p++;
@@ -56,7 +66,7 @@ static const char *parse_field(lua_State *L, int idx, const char *p, field *f) {
   check_layout(L, idx, size > 0 || f->width > 0, "only T and C go without a name");
   if (f->kind == 'I') {
     check_layout(L, idx, *p >= '1' && *p <= '8', "an integer has 1 to 8 bytes");
-    f->width = (unsigned)(*p++ - '0');
+    f->width = (uint8_t)(*p++ - '0');
     f->optional = *p == '?';
     if (f->optional) p++;
   }
@@ -70,14 +80,13 @@ static bool is_read(const field *f) {
   return f->kind != 'C' && f->name_size > 0;
 }
 
-static void parse(lua_State *L, int idx, layout *l) {
-  luaL_checktype(L, idx, LUA_TSTRING);
-  const char *p = lua_tostring(L, idx);
+static void parse(lua_State *L, int idx, const char *text, layout *l) {
+  const char *p = text;
   *l = (layout){.count = 0};
   do {
     check_layout(L, idx, l->count < FIELDS_MAX, "there are more than 8 fields");
     field *f = &l->fields[l->count++];
-    p = parse_field(L, idx, p, f);
+    p = parse_field(L, idx, text, p, f);
     if (f->kind == 'C') {
       check_layout(L, idx, !l->has_crc, "it has two checksums");
       l->has_crc = true;
@@ -85,6 +94,25 @@ static void parse(lua_State *L, int idx, layout *l) {
     }
     l->header += f->width;
   } while (*p != '\0');
+}
+
+static void check_layout_at(lua_State *L, int idx, layout *l) {
+  size_t size;
+  luaL_checktype(L, idx, LUA_TSTRING);
+  const char *text = lua_tolstring(L, idx, &size);
+  for (int i = 0; i < KEPT; i++) {
+    if (kept[i].size == size && memcmp(kept[i].text, text, size) == 0 && size > 0) {
+      *l = kept[i].layout;
+      return;
+    }
+  }
+  check_layout(L, idx, size <= TEXT_MAX && strlen(text) == size,
+               "it has 127 bytes at most, none of them 0");
+  parse(L, idx, text, l);
+  unsigned at = next_kept++ % KEPT;
+  memcpy(kept[at].text, text, size);
+  kept[at].size = size;
+  kept[at].layout = *l;
 }
 
 static unsigned char *put(unsigned char *into, unsigned width, uint64_t n) {
@@ -139,10 +167,8 @@ static void push_unknown(lua_State *L, const layout *l) {
   while (lua_next(L, ROW)) {
     bool is_known = false;
     lua_pop(L, 1);
-    for (int i = 0; i < l->count; i++) {
-      char kind = l->fields[i].kind;
-      is_known |= (kind == 'I' || kind == '*') && lua_rawequal(L, -1, NAMES + i);
-    }
+    for (int i = 0; i < l->count; i++)
+      is_known |= lua_rawequal(L, -1, NAMES + i);
     if (is_known) continue;
     return;
   }
@@ -206,6 +232,19 @@ static void push_value(lua_State *L, pack *p, size_t rest_size) {
   luaL_pushresultsize(&buffer, header + rest_size);
 }
 
+/* Of the fields that a row has; nil for the others. */
+static void push_names(lua_State *L, const layout *l) {
+  const char *text = lua_tostring(L, LAYOUT);
+  for (int i = 0; i < l->count; i++) {
+    const field *f = &l->fields[i];
+    if (f->kind == 'I' || f->kind == '*')
+      lua_pushlstring(L, text + f->name, f->name_size);
+    else
+      lua_pushnil(L);
+  }
+  lua_settop(L, ROW - 1);
+}
+
 static lua_Integer check_natural(lua_State *L, int idx) {
   luaL_checktype(L, idx, LUA_TNUMBER);
   lua_Integer n = luaL_checkinteger(L, idx);
@@ -219,7 +258,7 @@ static lua_Integer check_natural(lua_State *L, int idx) {
 int jg_pack_records(lua_State *L) {
   pack p;
   lua_settop(L, TOTAL);
-  parse(L, LAYOUT, &p.layout);
+  check_layout_at(L, LAYOUT, &p.layout);
   p.key = (uint64_t)check_natural(L, FIRST);
   luaL_checktype(L, ROWS, LUA_TTABLE);
   p.total = lua_isnil(L, TOTAL) ? 0 : (uint64_t)check_natural(L, TOTAL);
@@ -228,9 +267,7 @@ int jg_pack_records(lua_State *L) {
     jg_raise(L, "key_out_of_range", "pack_records: a key past 2^63-1");
   luaL_checkstack(L, FIELDS_MAX + 8, NULL);
   lua_createtable(L, (int)(n < 1 << 16 ? n : 1 << 16), 0);
-  for (int i = 0; i < p.layout.count; i++)
-    lua_pushlstring(L, p.layout.fields[i].name, p.layout.fields[i].name_size);
-  lua_settop(L, ROW - 1);
+  push_names(L, &p.layout);
   for (lua_Integer i = 1; i <= n; i++, p.key++) {
     size_t rest_size;
     bool is_plain = lua_rawgeti(L, ROWS, i) == LUA_TTABLE && !lua_getmetatable(L, ROW);
@@ -283,7 +320,7 @@ int jg_unpack_record(lua_State *L) {
   layout l;
   unsigned char key[8];
   MDB_val value;
-  parse(L, 1, &l);
+  check_layout_at(L, 1, &l);
   jg_put_u64(key, (uint64_t)check_natural(L, 2));
   luaL_checktype(L, 3, LUA_TSTRING);
   value.mv_data = (void *)lua_tolstring(L, 3, &value.mv_size);
@@ -357,7 +394,7 @@ int jg_records(lua_State *L) {
   jg_key from, to;
   jg_bucket *b = jg_check_bucket(L, BUCKET);
   lua_settop(L, BYTES_MAX);
-  parse(L, ITS_LAYOUT, &r.layout);
+  check_layout_at(L, ITS_LAYOUT, &r.layout);
   luaL_argcheck(L, (b->record.flags & JG_INTEGER_KEYS) != 0, BUCKET, "its keys are no integers");
   jg_check_bound(L, FROM, b, "records", &from);
   jg_check_bound(L, TO, b, "records", &to);

@@ -3,12 +3,12 @@ local store = require "jangada.store"
 
 local scratch = {}
 
+local opened, paths = {}, {}
+
 --- What `open` opens with.
 scratch.durability = os.getenv("DURABILITY") or "none"
 
-local opened, paths = {}, {}
-
---- Opens a new database, or with a path one made before.
+--- Opens a new database, or with a path one made before; unflushed unless DURABILITY says otherwise.
 ---@param path? string
 ---@return table db
 ---@return string path

@@ -32,9 +32,9 @@ local loading = {}
 ---@param self jangada.Log
 ---@return table|nil
 function loading.find_parent(tx, self)
-  local parent = tx
-  for _, name in ipairs(self.parents) do
-    parent = parent:bucket(name)
+  local parent, parents = tx, self.parents
+  for i = 1, #parents do
+    parent = parent:bucket(parents[i])
     if not parent then return nil end
   end
   return parent

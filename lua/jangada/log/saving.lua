@@ -10,7 +10,12 @@ local rules = require "jangada.log.rules"
 local sweeping = require "jangada.log.sweeping"
 local writing = require "jangada.log.writing"
 
+-- Looked up once: a save is what a protocol waits for.
+local known, find_parent, ensure_meta = loading.known, loading.find_parent, loading.ensure_meta
 local pack, position_at, term_at = writing.pack, writing.position_at, writing.term_at
+local cut, append = writing.cut, writing.append
+local check_types, check_first_index = rules.check_types, rules.first_index
+local check_hard_state, check_commit_index = rules.hard_state, rules.commit_index
 
 local saving = {}
 
@@ -26,15 +31,15 @@ local function write(tx, self, now, term, vote, commit, first, entries, values, 
   local changes_state = term ~= now.term or vote ~= now.vote or commit ~= now.commit
   local meta, parent
   if entries and is_append_only(now, changes_state, first, entries) then
-    parent = loading.find_parent(tx, self)
+    parent = find_parent(tx, self)
   else
-    meta, parent = loading.ensure_meta(tx, self)
+    meta, parent = ensure_meta(tx, self)
   end
   if entries then
     local bucket = now.is_made and parent:bucket(self.name)
       or parent:ensure_bucket(self.name, writing.INTEGER_KEYS)
-    if first <= now.last then writing.cut(bucket, meta, now, first, before) end
-    if values then writing.append(bucket, meta, now, entries, values, after) end
+    if first <= now.last then cut(bucket, meta, now, first, before) end
+    if values then append(bucket, meta, now, entries, values, after) end
   end
   if changes_state then writing.put_hard_state(meta, now, term, vote, commit, now.applied) end
   now.is_made = true
@@ -57,27 +62,30 @@ end
 ---@param entries? table[]
 ---@param new_first? integer
 function saving.save_fields(self, new_term, new_vote, new_commit, entries, new_first)
-  local tx = self.db:write_tx()
-  if self.is_shared and not tx then
+  if self.is_shared and not self.db:write_tx() then
     return self.db:update(save_shared, self, new_term, new_vote, new_commit, entries, new_first)
   end
-  rules.check_types(new_vote, entries, new_first)
-  local now = self.now or loading.known(self)
-  local term, vote = rules.hard_state(now, new_term, new_vote)
+  check_types(new_vote, entries, new_first)
+  local now = self.now or known(self)
+  local term, vote = check_hard_state(now, new_term, new_vote)
   local first, last = nil, now.last
   local values, before, after
   if entries then
     local committed = self.noted > now.commit and self.noted or now.commit
-    first = rules.first_index(last, committed, new_first)
-    before = position_at(self, now, first - 1)
-    if #entries > 0 then
-      values, after = pack(entries, first, before, term_at(now, first - 1), term)
+    first = check_first_index(last, committed, new_first)
+    local term_before
+    if first > last then
+      before, term_before = now.position, now.runs.terms[now.runs.count] or now.base_term
+    else
+      before, term_before = position_at(self, now, first - 1), term_at(now, first - 1)
     end
+    if #entries > 0 then values, after = pack(entries, first, before, term_before, term) end
     last = first + #entries - 1
     if last == now.last and not values then entries = nil end
   end
-  local commit = rules.commit_index(now, new_commit, last)
+  local commit = check_commit_index(now, new_commit, last)
   if not entries and term == now.term and vote == now.vote and commit == now.commit then return end
+  local tx = self.db:write_tx()
   if tx then
     write(tx, self, now, term, vote, commit, first, entries, values, before, after)
   else
