@@ -103,6 +103,16 @@ for _, kind in ipairs(logs.kinds) do
       new:save{ term = 2, entries = entries_of(2, 2) }
       assert.equal(2, Log.open(db, "new"):last_index())
     end)
+
+    it("one that was read when its buckets were gone", function()
+      pcall(db.update, db, function(tx)
+        tx:delete_bucket("replog")
+        tx:delete_bucket("replog.meta")
+        assert.equal(0, Log.open(db, "replog"):last_index())
+        error("no")
+      end)
+      assert.same(before, account(log))
+    end)
   end)
 end
 

@@ -8,7 +8,7 @@ local opened, paths = {}, {}
 --- What `open` opens with.
 scratch.durability = os.getenv("DURABILITY") or "none"
 
---- Opens a new database, or with a path one made before; unflushed unless DURABILITY says otherwise.
+--- Opens a new database, or one made before; unflushed unless DURABILITY says otherwise.
 ---@param path? string
 ---@return table db
 ---@return string path
