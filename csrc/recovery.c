@@ -18,31 +18,18 @@
 
 /* Where no journal was ever in use there is no marker: a clean one of epoch 0 stands for it. */
 static int read_marker(jg_db *db, jg_marker *marker) {
-  jg_tx tx = {.db = db};
-  jg_key key;
-  MDB_val value;
-  MDB_dbi root;
+  unsigned char p[JG_MARKER_SIZE];
+  size_t size = sizeof p;
   *marker = (jg_marker){.clean = true};
-  int rc = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &tx.txn);
-  if (rc != 0) return rc;
-  tx.id = mdb_txn_id(tx.txn);
-  rc = jg_find_root(&tx, &root);
-  if (rc == 0) {
-    jg_set_key(&key, JG_SYSTEM_ID, "journal", 7);
-    rc = mdb_get(tx.txn, root, &key.val, &value);
-  }
-  if (rc == 0 && value.mv_size == JG_MARKER_SIZE) {
-    const unsigned char *p = value.mv_data;
-    *marker = (jg_marker){.store_id = jg_get_u64(p),
-                          .epoch = jg_get_u64(p + 8),
-                          .lsn = jg_get_u64(p + 16),
-                          .txn_id = jg_get_u64(p + 24),
-                          .clean = p[32] != 0};
-  } else if (rc == 0) {
-    rc = MDB_CORRUPTED;
-  }
-  mdb_txn_abort(tx.txn);
-  return rc == MDB_NOTFOUND ? 0 : rc;
+  int rc = jg_read_field(db, "journal", p, &size);
+  if (rc != 0) return rc == MDB_NOTFOUND ? 0 : rc;
+  if (size != sizeof p) return MDB_CORRUPTED;
+  *marker = (jg_marker){.store_id = jg_get_u64(p),
+                        .epoch = jg_get_u64(p + 8),
+                        .lsn = jg_get_u64(p + 16),
+                        .txn_id = jg_get_u64(p + 24),
+                        .clean = p[32] != 0};
+  return 0;
 }
 
 /* Beside the data file itself, by whatever symbolic link that was opened. */
