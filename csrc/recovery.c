@@ -127,8 +127,16 @@ int jg_journal_prepare_disk(jg_journal *j) {
   return rc;
 }
 
+/* Without a checkpoint, which would call the file clean: what is in the journal may not be in it. */
+static void drop(jg_db *db) {
+  jg_journal *j = db->journal;
+  if (j->is_open) j->disk->calls->close(j->disk);
+  jg_journal_free(j);
+  db->journal = NULL;
+}
+
 /* After the environment is open, and before anything is read. Leaves db->journal for durability
-** "journal", and none for the others. */
+** "journal", and none for the others, or when it fails. */
 bool jg_journal_open(jg_db *db, const jg_open_options *o, jg_failure *f) {
   jg_marker marker;
   struct stat st;
@@ -143,12 +151,10 @@ bool jg_journal_open(jg_db *db, const jg_open_options *o, jg_failure *f) {
   db->journal = jg_journal_new(o->journal_disk, path, st.st_mode & 0777, o->journal_size);
   if (db->journal == NULL) return jg_fail_rc(f, ENOMEM, db->path);
   jg_journal *j = db->journal;
-  if (!marker.clean && !recover(db, &marker, o, f)) return false;
-  if (!wants) {
-    if (j->is_open) j->disk->calls->close(j->disk);
-    jg_journal_free(j);
-    db->journal = NULL;
-    return true;
+  bool is_whole = marker.clean || recover(db, &marker, o, f);
+  if (!is_whole || !wants) {
+    drop(db);
+    return is_whole;
   }
   mdb_env_info(db->env, &info);
   j->store_id = marker.store_id;
