@@ -65,6 +65,7 @@ static bool is_near_full(const jg_db *db) {
 
 int jg_parent(jg_db *db, MDB_txn **parent) {
   jg_journal *j = db->journal;
+  jg_db_end_orphan(db);
   int rc = j->parent == NULL ? mdb_txn_begin(db->env, NULL, 0, &j->parent) : 0;
   if (rc != 0) j->parent = NULL;
   *parent = j->parent;
@@ -94,7 +95,8 @@ static int rebuild(jg_db *db) {
   j->parent = NULL;
   jg_trees_forget_young(&db->trees, j->checkpoint_txn_id);
   db->trees_seen = SIZE_MAX; /* jg_purge_in may have closed some */
-  int rc = jg_trees_refresh(db);
+  int rc = jg_journal_settle(j);
+  if (rc == 0) rc = jg_trees_refresh(db);
   if (rc == 0) rc = jg_parent(db, &tx.txn);
   if (rc == 0 && j->offset > 0) rc = jg_journal_read(j->disk, j->offset, &scan);
   if (rc == 0) {
@@ -134,11 +136,12 @@ static int commit_parent(jg_db *db, jg_marker *marker) {
       getrandom(&marker->store_id, sizeof marker->store_id, 0) != sizeof marker->store_id)
     return errno;
   rc = jg_write_marker(&tx, marker);
+  if (rc == 0) {
+    MDB_txn *parent = j->parent;
+    j->parent = NULL;
+    rc = mdb_txn_commit(parent);
+  }
   jg_trees_end(&tx, 1, rc == 0);
-  if (rc != 0) return rc;
-  MDB_txn *parent = j->parent;
-  j->parent = NULL;
-  rc = mdb_txn_commit(parent);
   return rc == EIO && jg_file_is_full(db) ? ENOSPC : rc; /* LMDB calls a short write EIO */
 }
 
@@ -154,13 +157,24 @@ static void begin_epoch(jg_journal *j, const jg_marker *marker) {
   jg_journal_durable(j, marker->lsn);
 }
 
+/* Copies of a whole file share its store id, such as a backup that is put back beside the journal
+** of what it replaces: their epochs must not meet, or what one has left in a journal would count
+** for the other. So those of each opening begin at random. */
+static int next_epoch(const jg_journal *j, uint64_t *epoch) {
+  uint32_t skipped = 0;
+  if (j->marker_clean && getrandom(&skipped, sizeof skipped, 0) != sizeof skipped) return errno;
+  *epoch = j->epoch + 1 + skipped;
+  return 0;
+}
+
 /* Brings what the parent holds into the file, up to the commit `lsn`, and begins a new epoch. When
 ** it fails nothing is lost: what is committed is taken from the journal again. */
 static int switch_epoch(jg_db *db, bool clean, uint64_t lsn) {
   jg_journal *j = db->journal;
+  jg_marker marker = {.store_id = j->store_id, .lsn = lsn, .clean = clean};
   int rc = jg_journal_settle(j);
+  if (rc == 0) rc = next_epoch(j, &marker.epoch);
   if (rc != 0) return rc;
-  jg_marker marker = {.store_id = j->store_id, .epoch = j->epoch + 1, .lsn = lsn, .clean = clean};
   int64_t begin = jg_now_us();
   rc = commit_parent(db, &marker);
   if (rc == 0) {
@@ -184,29 +198,36 @@ int jg_checkpoint(jg_db *db, bool clean) {
   return switch_epoch(db, clean, j->lsn);
 }
 
-/* jg_purge for a file with a journal. */
+/* jg_purge_in for a file with a journal: a checkpoint follows, since no record tells of it. */
 int jg_journal_purge(jg_db *db) {
+  jg_journal *j = db->journal;
   jg_tx tx = {.db = db, .writable = true, .direct = true, .level = 1};
   unsigned purged = 0;
   int rc = jg_parent(db, &tx.txn);
   if (rc == 0) rc = jg_purge_in(&tx, &purged);
-  if (rc == 0 && purged == 0) jg_parent_rest(db);
-  if (rc == 0 && purged > 0) rc = switch_epoch(db, false, db->journal->lsn);
-  if (rc == 0) return 0;
-  int rebuilt = rebuild(db);
-  if (rebuilt != 0) poison(db->journal, rebuilt);
-  return rc == MDB_MAP_FULL ? rebuilt : rc; /* a full file keeps them */
+  if (rc == 0 && purged > 0) {
+    rc = switch_epoch(db, j->marker_clean, j->lsn);
+  } else if (rc != 0) {
+    int rebuilt = rebuild(db);
+    if (rebuilt != 0) poison(j, rebuilt);
+  }
+  jg_parent_rest(db);
+  return atomic_load(&j->failed) != 0 ? atomic_load(&j->failed) : rc;
 }
 
 /* ---- transactions of the user -------------------------------------------------------------- */
 
-/* Before a write transaction begins: the marker in the file must say that the journal counts. A
-** checkpoint that is due and fails now is tried again later; until then the journal takes more. */
+/* Before a write transaction begins: the marker in the file must say that the journal counts, and
+** be of LMDB's last transaction; another program may have written since. A checkpoint that is due
+** and fails now is tried again later; until then the journal takes more. */
 int jg_journal_prepare_write(jg_db *db) {
   jg_journal *j = db->journal;
+  MDB_txn *parent;
   int rc = jg_journal_prepare_disk(j);
+  if (rc == 0) rc = jg_parent(db, &parent);
   if (rc != 0) return rc;
-  if (j->marker_clean) return jg_checkpoint(db, false);
+  if (j->marker_clean || mdb_txn_id(parent) != j->checkpoint_txn_id + 1)
+    return switch_epoch(db, false, j->lsn);
   if (is_due(db)) jg_checkpoint(db, false);
   return atomic_load(&j->failed);
 }
@@ -254,12 +275,23 @@ static int retract(jg_db *db, MDB_txn *txn, int rc) {
   return rc;
 }
 
+/* LMDB refuses a transaction in which something failed; but only once its record is written. */
+static int check_whole(MDB_txn *txn) {
+  MDB_stat stat;
+  return txn == NULL ? MDB_BAD_TXN : mdb_stat(txn, JG_MAIN_DBI, &stat);
+}
+
 /* Commits tx->outer, which is gone on return, whatever that is. */
 int jg_journal_commit(jg_tx *tx, bool wait) {
   jg_db *db = tx->db;
   jg_journal *j = db->journal;
   MDB_txn *txn = tx->outer;
   tx->outer = tx->txn = NULL;
+  int rc = check_whole(txn);
+  if (rc != 0) {
+    mdb_txn_abort(txn);
+    return rc;
+  }
   if (!tx->direct && j->ops.bytes.size <= JG_RECORD_HEAD_SIZE) { /* nothing was written */
     mdb_txn_abort(txn);
     return wait ? jg_journal_flush(j) : 0; /* what it has read may not be durable yet */
@@ -272,7 +304,7 @@ int jg_journal_commit(jg_tx *tx, bool wait) {
   }
   uint64_t lsn = j->lsn + 1;
   size_t size = jg_record_seal(j, lsn);
-  int rc = jg_journal_append(j, j->ops.bytes.data, size, lsn, wait);
+  rc = jg_journal_append(j, j->ops.bytes.data, size, lsn, wait);
   if (rc != 0) return retract(db, txn, rc);
   if (j->lsn == j->checkpoint_lsn) j->first_us = jg_now_us();
   j->lsn = lsn;

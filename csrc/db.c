@@ -91,6 +91,7 @@ int jg_store_open(lua_State *L) {
   }
   jg_failure f = {0};
   if (!jg_db_open(db, path, &options, &f)) {
+    db->abandons = true; /* what could not be opened is left as it was */
     jg_db_release(&db->h);
     lua_pushnil(L);
     lua_pushstring(L, f.message);
@@ -200,14 +201,18 @@ int jg_db_begin_txn(jg_db *db, unsigned flags, MDB_txn **txn) {
   return rc != 0 ? rc : mdb_txn_begin(db->env, NULL, flags, txn);
 }
 
+/* First of all: whoever writes would wait for it for ever. */
+void jg_db_end_orphan(jg_db *db) {
+  if (db->orphan == NULL) return;
+  mdb_txn_abort(db->orphan);
+  db->orphan = NULL;
+  jg_trees_forget(&db->trees, 1);
+}
+
 /* Before a transaction begins: trees that other processes made are opened, and trees of deleted
 ** buckets removed when they crowd out new ones. Both need that nothing is open. */
 int jg_db_refresh(jg_db *db, bool writable) {
-  if (db->orphan != NULL) { /* first of all: whoever writes would wait for it for ever */
-    mdb_txn_abort(db->orphan);
-    db->orphan = NULL;
-    jg_trees_forget(&db->trees, 1);
-  }
+  jg_db_end_orphan(db);
   if (db->h.child != NULL) return 0;
   if (db->shared || db->read_only) return jg_trees_refresh(db);
   if (!writable || db->trees.count + 4 < db->trees_max) return 0;
@@ -220,9 +225,11 @@ int jg_db_refresh(jg_db *db, bool writable) {
 static void close_all(lua_State *L, jg_db *db) {
   push_writer(L, db);
   jg_close(&db->h);
-  if (db->close_rc == 0 && !jg_is_forked(db)) jg_fire_durable(L, db, 1);
-  if (!lua_isnil(L, -1) && !jg_is_forked(db))
-    jg_tx_handlers(L, lua_gettop(L), JG_ON_ROLLBACK, 0, false);
+  if (jg_is_forked(db)) return;
+  int writer = lua_gettop(L);
+  bool failed = db->close_rc == 0 && jg_fire_durable(L, db, 1);
+  if (!lua_isnil(L, writer)) jg_tx_handlers(L, writer, JG_ON_ROLLBACK, 0, failed);
+  if (failed) lua_error(L);
 }
 
 static int db_close(lua_State *L) {
@@ -237,6 +244,8 @@ static int db_close(lua_State *L) {
   if (db->journal != NULL && db->journal->views > 0)
     jg_raise(L, "read_tx_active", "%s: a view is open", db->path);
   close_all(L, db);
+  if (db->close_rc == MDB_PANIC)
+    jg_raise(L, "poisoned", "close: a flush failed: the next open shows what the disk holds");
   if (db->close_rc != 0)
     jg_raise(L, jg_code_of(db->close_rc),
              "close: %s; what was committed is in the journal, and not lost",

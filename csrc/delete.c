@@ -4,6 +4,7 @@
 */
 #include "journal.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* A tree is dropped at once; the items of a prefix are deleted one by one. */
@@ -78,9 +79,7 @@ int jg_purge_in(jg_tx *tx, unsigned *purged) {
   return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/* When the file is opened, and nobody else reads it; or when there is no room for new trees. */
-int jg_purge(jg_db *db) {
-  if (db->journal != NULL) return jg_journal_purge(db);
+static int purge(jg_db *db) {
   jg_tx tx = {.db = db, .writable = true, .level = 1};
   unsigned purged;
   int rc = mdb_txn_begin(db->env, NULL, 0, &tx.txn);
@@ -93,5 +92,12 @@ int jg_purge(jg_db *db) {
   if (rc == 0) return 0;
   db->trees_seen = SIZE_MAX; /* mdb_drop has closed their handles, though they are there still */
   int refreshed = jg_trees_refresh(db);
-  return rc == MDB_MAP_FULL ? refreshed : rc; /* a full file keeps them */
+  return refreshed != 0 ? refreshed : rc;
+}
+
+/* When the file is opened, and nobody else reads it; or when there is no room for new trees. */
+int jg_purge(jg_db *db) {
+  int rc = db->journal != NULL ? jg_journal_purge(db) : purge(db);
+  bool is_full = rc == MDB_MAP_FULL || rc == ENOSPC || (rc == EIO && jg_file_is_full(db));
+  return is_full ? 0 : rc; /* a full file keeps them */
 }

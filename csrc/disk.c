@@ -14,7 +14,7 @@
 
 /* A file that is moved away while it is open leaves its journal behind: one store uses it. */
 static int lock(jg_disk *d) {
-  if (flock(d->fd, LOCK_EX | LOCK_NB) == 0) return 0;
+  if (flock(d->fd, (d->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0) return 0;
   int rc = errno == EWOULDBLOCK ? EBUSY : errno;
   close(d->fd);
   d->fd = -1;
@@ -22,7 +22,7 @@ static int lock(jg_disk *d) {
 }
 
 static int posix_open(jg_disk *d, bool make) {
-  d->fd = open(d->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  d->fd = open(d->path, (d->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW);
   if (d->fd >= 0) return lock(d);
   if (errno != ENOENT || !make) return errno;
   d->fd = open(d->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, d->mode);

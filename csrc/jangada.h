@@ -85,13 +85,6 @@ void *jg_check_handle(lua_State *L, int idx, const char *name);
 void jg_set_class(lua_State *L, const char *name); /* of what is on top of the stack */
 void jg_set_weak(lua_State *L);
 
-void jg_set_integer(lua_State *L, const char *field, uint64_t n); /* of the table on top */
-void jg_set_string(lua_State *L, const char *field, const char *s);
-
-/* ---- grow.c ------------------------------------------------------------------------------- */
-
-void *jg_grow(void *array, size_t *capacity, size_t count, size_t item_size);
-
 /* ---- options.c: option tables ----------------------------------------------------------- */
 
 void jg_options_known(lua_State *L, int idx, const char *const known[]);
@@ -113,8 +106,7 @@ typedef struct jg_tree {
 
 typedef struct jg_trees {
   jg_tree *list;
-  unsigned count;
-  size_t capacity;
+  unsigned count, capacity;
 } jg_trees;
 
 /* ---- db.c, open.c, registry.c, file.c --------------------------------------------------- */
@@ -170,6 +162,7 @@ typedef struct jg_open_options {
 bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failure *f);
 void jg_db_release(jg_handle *h);
 int jg_db_refresh(jg_db *db, bool writable); /* before a transaction begins */
+void jg_db_end_orphan(jg_db *db);
 int jg_db_begin_txn(jg_db *db, unsigned flags, MDB_txn **txn);
 extern const luaL_Reg jg_db_stats_methods[], jg_backup_methods[];
 jg_db *jg_check_db(lua_State *L, int idx);
@@ -346,7 +339,6 @@ int jg_write_record(jg_bucket *b);
 int jg_move(jg_tx *tx, const jg_bucket *from, jg_bucket *to, const char *name, size_t size,
             jg_found *found);
 int jg_next_name(jg_tx *tx, const jg_bucket *up, const char *after, size_t size, jg_key *next);
-int jg_read_field(jg_db *db, const char *name, void *into, size_t *size);
 int jg_find_root(jg_tx *tx, MDB_dbi *root);   /* MDB_NOTFOUND in a file that we never wrote to */
 int jg_ensure_root(jg_tx *tx, MDB_dbi *root); /* makes it then */
 int jg_follow(jg_tx *tx, jg_found *found); /* from found->record; absent if its tree is not there */
@@ -428,7 +420,7 @@ void jg_open_cursor(lua_State *L);
 /* ---- ticket.c: durability "journal" as Lua sees it ------------------------------------------ */
 
 int jg_tx_commit_ticket(lua_State *L); /* of the transaction at index 1; pushes the Ticket */
-void jg_fire_durable(lua_State *L, jg_db *db, int db_idx);
+bool jg_fire_durable(lua_State *L, jg_db *db, int db_idx);
 void jg_queue_handlers(lua_State *L, int tx_idx, int db_idx);
 void jg_open_ticket(lua_State *L);
 void jg_push_journal_info(lua_State *L, const jg_db *db); /* into the table on top */

@@ -38,7 +38,9 @@
 ** Opening a file whose marker is not clean replays what stands behind the marker's LSN, makes a
 ** checkpoint and so begins a new epoch, before anything is read (recovery.c). Without the new epoch
 ** a record of a torn tail could become valid again: 5 is torn, 6 behind it whole; after the crash a
-** new 5 is written, of the same size, and 6 would follow it though nobody committed it now.
+** new 5 is written, of the same size, and 6 would follow it though nobody committed it now. And a
+** backup that is put back beside the journal of what it replaces would continue with that: so each
+** opening that writes begins its epochs at random, and wipes the first record that it finds.
 **
 ** A record, at a multiple of 8:
 **
@@ -189,7 +191,10 @@ void jg_journal_scan(jg_scan *scan, uint64_t store_id, uint64_t epoch, uint64_t 
   for (size_t at = 0;;) {
     size_t size = find_record(scan, at);
     const unsigned char *p = scan->data + at;
-    if (size > 0 && at == 0) scan->is_foreign = jg_get_u64(p + 40) != store_id;
+    if (size > 0 && at == 0) {
+      scan->is_foreign = jg_get_u64(p + 40) != store_id;
+      scan->is_newer = !scan->is_foreign && jg_get_u64(p + 16) > epoch;
+    }
     if (size == 0 || scan->is_foreign || jg_get_u64(p + 40) != store_id ||
         jg_get_u64(p + 16) != epoch || jg_get_u64(p + 24) != scan->lsn + 1)
       break;

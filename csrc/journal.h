@@ -36,6 +36,7 @@ struct jg_disk {
   const char *path;
   int fd; /* of the POSIX one; -1: none */
   mode_t mode;
+  bool read_only;
 };
 
 void jg_disk_posix(jg_disk *d, const char *path, mode_t mode);
@@ -78,8 +79,7 @@ typedef struct jg_tree_use { /* a tree that the operations collected so far have
 typedef struct jg_ops { /* a record in the making: room for its head, then operations */
   jg_buffer bytes;
   jg_tree_use *trees;
-  unsigned trees_count;
-  size_t trees_capacity;
+  unsigned trees_count, trees_capacity;
 } jg_ops;
 
 bool jg_buffer_reserve(jg_buffer *b, size_t more);
@@ -154,6 +154,7 @@ typedef struct jg_scan { /* the records of one epoch */
   size_t size, end;      /* end: of the last good record */
   uint64_t lsn, count;   /* of the last one; how many */
   bool is_foreign;       /* it is of another store */
+  bool is_newer;           /* it is of a later epoch */
   bool is_damaged;       /* at `end` stood a record that had been flushed */
 } jg_scan;
 
@@ -167,7 +168,7 @@ int jg_journal_append(jg_journal *j, const void *record, size_t size, uint64_t l
 int jg_journal_flush(jg_journal *j);
 int jg_journal_settle(jg_journal *j); /* nothing being flushed, everything written */
 void jg_journal_durable(jg_journal *j, uint64_t lsn);
-bool jg_journal_wait(jg_journal *j, uint64_t lsn, int64_t timeout_ms);
+void jg_journal_wait(jg_journal *j, uint64_t lsn, int64_t timeout_ms);
 void jg_journal_stop(jg_journal *j);
 
 /* ---- checkpoint.c ------------------------------------------------------------------------- */

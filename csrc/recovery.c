@@ -18,18 +18,31 @@
 
 /* Where no journal was ever in use there is no marker: a clean one of epoch 0 stands for it. */
 static int read_marker(jg_db *db, jg_marker *marker) {
-  unsigned char p[JG_MARKER_SIZE];
-  size_t size = sizeof p;
+  jg_tx tx = {.db = db};
+  jg_key key;
+  MDB_val value;
+  MDB_dbi root;
   *marker = (jg_marker){.clean = true};
-  int rc = jg_read_field(db, "journal", p, &size);
-  if (rc != 0) return rc == MDB_NOTFOUND ? 0 : rc;
-  if (size != sizeof p) return MDB_CORRUPTED;
-  *marker = (jg_marker){.store_id = jg_get_u64(p),
-                        .epoch = jg_get_u64(p + 8),
-                        .lsn = jg_get_u64(p + 16),
-                        .txn_id = jg_get_u64(p + 24),
-                        .clean = p[32] != 0};
-  return 0;
+  int rc = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &tx.txn);
+  if (rc != 0) return rc;
+  tx.id = mdb_txn_id(tx.txn);
+  rc = jg_find_root(&tx, &root);
+  if (rc == 0) {
+    jg_set_key(&key, JG_SYSTEM_ID, "journal", 7);
+    rc = mdb_get(tx.txn, root, &key.val, &value);
+  }
+  if (rc == 0 && value.mv_size == JG_MARKER_SIZE) {
+    const unsigned char *p = value.mv_data;
+    *marker = (jg_marker){.store_id = jg_get_u64(p),
+                          .epoch = jg_get_u64(p + 8),
+                          .lsn = jg_get_u64(p + 16),
+                          .txn_id = jg_get_u64(p + 24),
+                          .clean = p[32] != 0};
+  } else if (rc == 0) {
+    rc = MDB_CORRUPTED;
+  }
+  mdb_txn_abort(tx.txn);
+  return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 /* Beside the data file itself, by whatever symbolic link that was opened. */
@@ -40,13 +53,14 @@ static bool set_path(const jg_db *db, char path[PATH_MAX], jg_failure *f) {
   return (n > 0 && n < PATH_MAX) || jg_fail(f, "not_found", "%s: the path is too long", db->path);
 }
 
-/* Reads the pending records. A failure has been told. */
+/* Reads the pending records. A failure has been told; `lost`: another try would find no more. */
 static bool find_pending(jg_db *db, const jg_marker *marker, bool salvages, jg_scan *scan,
-                         jg_failure *f) {
+                         bool *lost, jg_failure *f) {
   jg_journal *j = db->journal;
   MDB_envinfo info;
   int rc = j->disk->calls->open(j->disk, false);
   j->is_open = rc == 0;
+  *lost = rc == 0 || rc == ENOENT;
   if (rc == ENOENT)
     return jg_fail(f, "journal_missing", "%s: it is needed and is not there", j->path);
   mdb_env_info(db->env, &info);
@@ -55,10 +69,15 @@ static bool find_pending(jg_db *db, const jg_marker *marker, bool salvages, jg_s
                    "%s: another program has written to the file since its journal was begun",
                    db->path);
   if (rc == 0) rc = jg_journal_read(j->disk, JG_JOURNAL_SIZE_MAX, scan);
+  if (rc == ENOMEM) *lost = false;
   if (rc != 0) return jg_fail(f, jg_code_of(rc), "%s: %s", j->path, mdb_strerror(rc));
+  if (scan->size < JG_RECORD_HEAD_SIZE) /* jg_journal_prepare_disk has flushed so much */
+    return jg_fail(f, "journal_corrupt", "%s: only %zu bytes of it are there", j->path, scan->size);
   jg_journal_scan(scan, marker->store_id, marker->epoch, marker->lsn);
   if (scan->is_foreign)
     return jg_fail(f, "journal_foreign", "%s: it is the journal of another store", j->path);
+  if (scan->is_newer)
+    return jg_fail(f, "journal_foreign", "%s: the file is older than its journal", j->path);
   if (scan->is_damaged && !salvages)
     return jg_fail(f, "journal_corrupt",
                    "%s: the record of commit %llu at byte %llu, which was flushed, is damaged",
@@ -66,10 +85,12 @@ static bool find_pending(jg_db *db, const jg_marker *marker, bool salvages, jg_s
   return true;
 }
 
-/* Applies the records to the file, with a clean marker of a new epoch, in one commit. */
+/* Applies the records to the file, with a clean marker of a new epoch, in one commit. It is flushed
+** also with durability "none": what was durable stays so. */
 static int replay(jg_db *db, jg_marker *marker, const jg_scan *scan) {
   jg_tx tx = {.db = db, .writable = true, .direct = true, .level = 1};
-  int rc = mdb_txn_begin(db->env, NULL, 0, &tx.txn);
+  int rc = mdb_env_set_flags(db->env, MDB_NOSYNC, 0);
+  if (rc == 0) rc = mdb_txn_begin(db->env, NULL, 0, &tx.txn);
   if (rc != 0) return rc;
   tx.id = mdb_txn_id(tx.txn);
   rc = jg_journal_replay(&tx, scan);
@@ -85,7 +106,26 @@ static int replay(jg_db *db, jg_marker *marker, const jg_scan *scan) {
   else
     mdb_txn_abort(tx.txn);
   jg_trees_end(&tx, 1, rc == 0);
-  return rc;
+  if (db->durability == JG_NONE) mdb_env_set_flags(db->env, MDB_NOSYNC, 1);
+  return rc == EIO && jg_file_is_full(db) ? ENOSPC : rc;
+}
+
+static bool fail_replay(const jg_db *db, int rc, jg_failure *f) {
+  const char *path = db->journal->path;
+  switch (rc) {
+  case MDB_CORRUPTED:
+    return jg_fail(f, "journal_corrupt", "%s: a record of it does not fit the file", path);
+  case MDB_DBS_FULL:
+    return jg_fail(f, "trees_full", "%s: it makes more than the %u trees of trees_max", path,
+                   db->trees_max);
+  default: return jg_fail_rc(f, rc, db->path);
+  }
+}
+
+/* The last checkpoint is what can be had. */
+static void pass_over(jg_scan *scan, const jg_marker *marker) {
+  scan->lsn = marker->lsn;
+  scan->end = scan->count = 0;
 }
 
 static bool recover(jg_db *db, jg_marker *marker, const jg_open_options *o, jg_failure *f) {
@@ -94,11 +134,10 @@ static bool recover(jg_db *db, jg_marker *marker, const jg_open_options *o, jg_f
     return jg_fail(f, "journal_pending",
                    "%s: its journal must be brought in first: open it once without shared",
                    db->path);
-  bool found = find_pending(db, marker, o->salvage, &scan, f);
-  if (!found && o->salvage && !o->read_only) { /* the last checkpoint is what can be had */
+  bool lost, found = find_pending(db, marker, o->salvage, &scan, &lost, f);
+  if (!found && lost && o->salvage && !o->read_only) {
     *f = (jg_failure){0};
-    scan.lsn = marker->lsn;
-    scan.end = 0;
+    pass_over(&scan, marker);
     found = true;
   }
   if (found && o->read_only && scan.count > 0)
@@ -107,36 +146,36 @@ static bool recover(jg_db *db, jg_marker *marker, const jg_open_options *o, jg_f
                     (unsigned long long)scan.count);
   if (found && !o->read_only) {
     int rc = replay(db, marker, &scan);
-    if (rc == EIO && jg_file_is_full(db)) rc = ENOSPC;
-    if (rc != 0) found = jg_fail_rc(f, rc, db->path);
+    if (rc == MDB_CORRUPTED && o->salvage) {
+      pass_over(&scan, marker);
+      rc = replay(db, marker, &scan);
+    }
+    if (rc != 0) found = fail_replay(db, rc, f);
     db->replayed = scan.count;
   }
   free(scan.data);
   return found;
 }
 
-/* The journal's file, of the size asked for, before the first write: whoever only reads needs none. */
+/* The journal's file, of the size asked for, before the first write: whoever only reads needs none.
+** A first record from before, of this store or another, does not stay: a crash may come before
+** there is another in its place, and it would tell that this is not the file's journal. */
 int jg_journal_prepare_disk(jg_journal *j) {
+  static const unsigned char zeros[JG_RECORD_HEAD_SIZE];
   uint64_t size = 0;
   if (j->is_prepared) return 0;
   int rc = j->is_open ? 0 : j->disk->calls->open(j->disk, true);
   j->is_open = rc == 0;
   if (rc == 0) rc = j->disk->calls->size(j->disk, &size);
   if (rc == 0 && size != j->size) rc = j->disk->calls->truncate(j->disk, j->size);
+  if (rc == 0 && size > 0) rc = j->disk->calls->write(j->disk, 0, zeros, sizeof zeros);
+  if (rc == 0 && size > 0) rc = j->disk->calls->flush(j->disk);
   j->is_prepared = rc == 0;
   return rc;
 }
 
-/* Without a checkpoint, which would call the file clean: what is in the journal may not be in it. */
-static void drop(jg_db *db) {
-  jg_journal *j = db->journal;
-  if (j->is_open) j->disk->calls->close(j->disk);
-  jg_journal_free(j);
-  db->journal = NULL;
-}
-
 /* After the environment is open, and before anything is read. Leaves db->journal for durability
-** "journal", and none for the others, or when it fails. */
+** "journal", and none for the others. */
 bool jg_journal_open(jg_db *db, const jg_open_options *o, jg_failure *f) {
   jg_marker marker;
   struct stat st;
@@ -151,10 +190,13 @@ bool jg_journal_open(jg_db *db, const jg_open_options *o, jg_failure *f) {
   db->journal = jg_journal_new(o->journal_disk, path, st.st_mode & 0777, o->journal_size);
   if (db->journal == NULL) return jg_fail_rc(f, ENOMEM, db->path);
   jg_journal *j = db->journal;
-  bool is_whole = marker.clean || recover(db, &marker, o, f);
-  if (!is_whole || !wants) {
-    drop(db);
-    return is_whole;
+  j->posix.read_only = o->read_only;
+  if (!marker.clean && !recover(db, &marker, o, f)) return false;
+  if (!wants) {
+    if (j->is_open) j->disk->calls->close(j->disk);
+    jg_journal_free(j);
+    db->journal = NULL;
+    return true;
   }
   mdb_env_info(db->env, &info);
   j->store_id = marker.store_id;
@@ -176,7 +218,7 @@ int jg_journal_close(jg_db *db, bool abandons) {
   jg_journal_stop(j);
   bool is_own = pthread_equal(db->thread, pthread_self());
   if (!abandons && is_own && atomic_load(&j->failed) == 0) rc = jg_checkpoint(db, true);
-  if (rc != 0) jg_journal_flush(j); /* the journal has to keep it all */
+  if (rc != 0 && jg_journal_flush(j) != 0) rc = MDB_PANIC; /* it has to keep it all */
   if (j->parent != NULL && is_own) mdb_txn_abort(j->parent);
   if (j->parent != NULL && !is_own) db->orphan = j->parent; /* its lock is the other thread's */
   if (j->is_open) j->disk->calls->close(j->disk);

@@ -53,8 +53,15 @@ void jg_queue_handlers(lua_State *L, int tx_idx, int db_idx) {
   lua_pop(L, 1);
 }
 
-/* Runs those of commits that are durable by now. */
-void jg_fire_durable(lua_State *L, jg_db *db, int db_idx) {
+static int fire(lua_State *L) {
+  jg_tx_handlers(L, 1, JG_ON_COMMIT, 0, false);
+  return 0;
+}
+
+/* Runs those of commits that are durable by now. One that raises does not keep the others from
+** running: true, and the first error is on top of the stack. */
+bool jg_fire_durable(lua_State *L, jg_db *db, int db_idx) {
+  bool failed = false;
   while (db->queue_first <= db->queue_last) {
     luaL_checkstack(L, 8, "handlers");
     lua_getiuservalue(L, db_idx, QUEUE);
@@ -62,22 +69,34 @@ void jg_fire_durable(lua_State *L, jg_db *db, int db_idx) {
     const jg_tx *tx = lua_touserdata(L, -1);
     if (tx->h.open || tx->lsn > durable_lsn(db)) {
       lua_pop(L, 2);
-      return;
+      return failed;
     }
     lua_pushnil(L);
     lua_rawseti(L, -3, db->queue_first++);
-    jg_tx_handlers(L, lua_gettop(L), JG_ON_COMMIT, 0, false);
-    lua_pop(L, 2);
+    lua_remove(L, -2); /* stack: tx */
+    if (failed) {
+      jg_tx_handlers(L, lua_gettop(L), JG_ON_COMMIT, 0, true);
+      lua_pop(L, 1);
+      continue;
+    }
+    lua_pushcfunction(L, fire);
+    lua_insert(L, -2);
+    failed = lua_pcall(L, 1, 0, 0) != LUA_OK;
   }
+  return failed;
 }
 
-/* Somebody looks: what watched for it may sleep again. */
-static void see_durable(lua_State *L, jg_db *db, int db_idx) {
+/* Somebody looks: what watches may sleep again. This comes before the look, so that it is woken by
+** whatever becomes durable after it. */
+static void drain(const jg_db *db) {
   uint64_t count;
   if (db->journal != NULL && db->journal->event_fd >= 0 &&
       read(db->journal->event_fd, &count, sizeof count) < 0)
-    count = 0; /* nothing new */
-  jg_fire_durable(L, db, db_idx);
+    return; /* nothing new */
+}
+
+static void fire_durable(lua_State *L, jg_db *db, int db_idx) {
+  if (jg_fire_durable(L, db, db_idx)) lua_error(L);
 }
 
 /* ---- tickets ------------------------------------------------------------------------------- */
@@ -104,15 +123,16 @@ static ticket *check_ticket(lua_State *L) {
   ticket *t = jg_check_handle(L, 1, JG_TICKET);
   lua_settop(L, 2);
   lua_getiuservalue(L, 1, 1);
-  if (t->db->h.open) jg_check_serving(L, t->db);
+  if (t->db->h.open || jg_is_forked(t->db)) jg_check_serving(L, t->db);
   return t;
 }
 
 /* ticket:is_durable() */
 static int ticket_is_durable(lua_State *L) {
   ticket *t = check_ticket(L);
+  drain(t->db);
   bool is_durable = t->lsn <= durable_lsn(t->db);
-  see_durable(L, t->db, 3);
+  fire_durable(L, t->db, 3);
   lua_pushboolean(L, is_durable);
   return 1;
 }
@@ -123,12 +143,15 @@ static int ticket_wait(lua_State *L) {
   lua_Integer timeout_ms = luaL_optinteger(L, 2, -1);
   luaL_argcheck(L, lua_isnoneornil(L, 2) || (timeout_ms >= 0 && timeout_ms <= 86400000), 2,
                 "milliseconds, up to a day");
+  if (t->lsn > durable_lsn(t->db)) {
+    if (!t->db->h.open)
+      jg_raise(L, "db_closed", "wait: the DB was dropped before the commit was durable");
+    jg_journal_wait(t->db->journal, t->lsn, timeout_ms);
+  }
+  drain(t->db);
   bool is_durable = t->lsn <= durable_lsn(t->db);
-  if (!is_durable && !t->db->h.open)
-    jg_raise(L, "db_closed", "wait: the DB was dropped before the commit was durable");
-  if (!is_durable) is_durable = jg_journal_wait(t->db->journal, t->lsn, timeout_ms);
   if (!is_durable) jg_check_serving(L, t->db);
-  see_durable(L, t->db, 3);
+  fire_durable(L, t->db, 3);
   lua_pushboolean(L, is_durable);
   return 1;
 }
@@ -154,7 +177,8 @@ static int db_flush(lua_State *L) {
   if (db->read_only) jg_raise(L, "db_read_only", "flush: %s: opened read_only", db->path);
   int rc = db->journal != NULL ? jg_journal_flush(db->journal) : mdb_env_sync(db->env, 1);
   if (rc != 0) jg_raise_journal(L, db, rc, "flush");
-  see_durable(L, db, 1);
+  drain(db);
+  fire_durable(L, db, 1);
   return 0;
 }
 
@@ -171,7 +195,8 @@ static int db_checkpoint(lua_State *L) {
   jg_db *db = jg_check_db(L, 1);
   if (db->journal == NULL) return db_flush(L);
   jg_db_checkpoint(L, db, "checkpoint", db->journal->marker_clean);
-  see_durable(L, db, 1);
+  drain(db);
+  fire_durable(L, db, 1);
   return 0;
 }
 
@@ -198,29 +223,35 @@ const luaL_Reg jg_journal_methods[] = {{"sync", db_flush},
 
 /* ---- what info and stats say --------------------------------------------------------------- */
 
+static void set(lua_State *L, const char *name, uint64_t value) {
+  lua_pushinteger(L, (lua_Integer)value);
+  lua_setfield(L, -2, name);
+}
+
 void jg_push_journal_info(lua_State *L, const jg_db *db) {
   const jg_journal *j = db->journal;
   if (j == NULL) return;
   uint64_t flushed_lsn = atomic_load(&j->flushed_lsn);
   lua_createtable(L, 0, 12);
-  jg_set_string(L, "path", j->disk->path);
-  jg_set_integer(L, "size", j->size);
-  jg_set_integer(L, "used", j->offset);
-  jg_set_integer(L, "epoch", j->epoch);
-  jg_set_integer(L, "lsn", j->lsn);
-  jg_set_integer(L, "flushed_lsn", flushed_lsn);
-  jg_set_integer(L, "checkpoint_lsn", j->checkpoint_lsn);
-  jg_set_integer(L, "behind", j->lsn - j->checkpoint_lsn);
-  jg_set_integer(L, "replayed", db->replayed);
+  lua_pushstring(L, j->disk->path);
+  lua_setfield(L, -2, "path");
+  set(L, "size", j->size);
+  set(L, "used", j->offset);
+  set(L, "epoch", j->epoch);
+  set(L, "lsn", j->lsn);
+  set(L, "flushed_lsn", flushed_lsn);
+  set(L, "checkpoint_lsn", j->checkpoint_lsn);
+  set(L, "behind", j->lsn - j->checkpoint_lsn);
+  set(L, "replayed", db->replayed);
   lua_setfield(L, -2, "journal");
 }
 
 /* {count=, total_us=, max_us=, below={[1]=n, [2]=n, [4]=n, ...}} */
 static void push_times(lua_State *L, const jg_times *times) {
   lua_createtable(L, 0, 4);
-  jg_set_integer(L, "count", times->count);
-  jg_set_integer(L, "total_us", times->total_us);
-  jg_set_integer(L, "max_us", times->max_us);
+  set(L, "count", times->count);
+  set(L, "total_us", times->total_us);
+  set(L, "max_us", times->max_us);
   lua_newtable(L);
   for (int i = 0; i < JG_TIMES; i++) {
     if (times->below[i] == 0) continue;
@@ -240,7 +271,7 @@ void jg_push_journal_stats(lua_State *L, const jg_db *db) {
   lua_setfield(L, -2, "flushes");
   push_times(L, &j->checkpoint_times);
   lua_setfield(L, -2, "checkpoints");
-  jg_set_integer(L, "checkpoint_failures", j->checkpoint_failures);
+  set(L, "checkpoint_failures", j->checkpoint_failures);
 }
 
 void jg_open_ticket(lua_State *L) {

@@ -19,9 +19,13 @@
 #include <string.h>
 
 static int add(jg_trees *trees, const char *name, jg_tree **tree) {
-  jg_tree *list = jg_grow(trees->list, &trees->capacity, trees->count, sizeof *list);
-  if (list == NULL) return ENOMEM;
-  trees->list = list;
+  if (trees->count == trees->capacity) {
+    unsigned capacity = trees->capacity == 0 ? 16 : 2 * trees->capacity;
+    jg_tree *list = realloc(trees->list, capacity * sizeof *list);
+    if (list == NULL) return ENOMEM;
+    trees->list = list;
+    trees->capacity = capacity;
+  }
   char *copy = strdup(name);
   if (copy == NULL) return ENOMEM;
   *tree = &trees->list[trees->count++];

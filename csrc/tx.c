@@ -211,13 +211,15 @@ bool jg_tx_commit(lua_State *L, int idx, bool wait) {
              "commit: %s: only when the DB is opened again will it show whether "
              "this commit took place",
              mdb_strerror(rc));
+  bool failed = false;
   if (rc == 0 && is_durable && db->queue_first <= db->queue_last) {
     lua_getiuservalue(L, idx, OWNER);
-    jg_fire_durable(L, db, lua_gettop(L));
-    lua_pop(L, 1);
+    failed = jg_fire_durable(L, db, lua_gettop(L));
+    if (!failed) lua_pop(L, 1);
   }
   if (rc != 0 || is_durable)
-    jg_tx_handlers(L, idx, rc == 0 ? JG_ON_COMMIT : JG_ON_ROLLBACK, 0, rc != 0);
+    jg_tx_handlers(L, idx, rc == 0 ? JG_ON_COMMIT : JG_ON_ROLLBACK, 0, rc != 0 || failed);
+  if (failed) lua_error(L);
   if (rc != 0) jg_raise_rc(L, rc, "commit");
   return is_durable;
 }

@@ -78,9 +78,13 @@ static int add_tree(jg_ops *ops, char kind, const char *name, MDB_dbi dbi) {
   size_t size = strlen(name);
   if (ops->bytes.size == 0) ops->bytes.size = JG_RECORD_HEAD_SIZE;
   if (ops->trees_count == UINT16_MAX) return MDB_TXN_FULL;
-  jg_tree_use *trees = jg_grow(ops->trees, &ops->trees_capacity, ops->trees_count, sizeof *trees);
-  if (trees == NULL) return ENOMEM;
-  ops->trees = trees;
+  if (ops->trees_count == ops->trees_capacity) {
+    unsigned capacity = ops->trees_capacity == 0 ? 8 : 2 * ops->trees_capacity;
+    jg_tree_use *trees = realloc(ops->trees, capacity * sizeof *trees);
+    if (trees == NULL) return ENOMEM;
+    ops->trees = trees;
+    ops->trees_capacity = capacity;
+  }
   if (!jg_buffer_reserve(&ops->bytes, TREE_HEAD + size)) return ENOMEM;
   ops->trees[ops->trees_count++] = (jg_tree_use){dbi, ops->bytes.size};
   unsigned char *p = ops->bytes.data + ops->bytes.size;
@@ -101,7 +105,7 @@ static int find_index(const jg_tx *tx, jg_ops *ops, MDB_dbi dbi, unsigned *index
 }
 
 /* Room for an operation of `size` bytes, with its kind and tree filled in: *op is NULL when nothing
-** is collected. It counts once it has been applied (keep). */
+** is collected. It counts once it has been applied (finish). */
 static int make_room(jg_tx *tx, MDB_dbi dbi, char kind, size_t size, unsigned char **op) {
   jg_ops *ops = ops_of(tx);
   *op = NULL;
@@ -120,8 +124,11 @@ static int make_room(jg_tx *tx, MDB_dbi dbi, char kind, size_t size, unsigned ch
   return 0;
 }
 
-static void keep(const jg_tx *tx, const unsigned char *op, size_t size) {
-  if (op != NULL) tx->db->journal->ops.bytes.size += size;
+/* It was applied, or failed: then not even its tree is named. */
+static int finish(const jg_tx *tx, size_t mark, const unsigned char *op, size_t size, int rc) {
+  if (op != NULL && rc == 0) tx->db->journal->ops.bytes.size += size;
+  if (op != NULL && rc != 0) jg_ops_cut(tx, mark);
+  return rc;
 }
 
 /* ---- the operations: they return what LMDB does -------------------------------------------- */
@@ -132,6 +139,7 @@ int jg_put(jg_tx *tx, MDB_dbi dbi, MDB_cursor *cursor, MDB_val *key, const MDB_v
            unsigned flags, bool escapes) {
   size_t stored_size = value->mv_size + (escapes ? JG_ESCAPE_SIZE : 0);
   size_t size = PUT_HEAD + key->mv_size + stored_size;
+  size_t mark = jg_ops_mark(tx);
   MDB_val stored = escapes ? (MDB_val){stored_size, NULL} : *value;
   unsigned char *op;
   int rc = make_room(tx, dbi, flags == MDB_APPEND ? 'A' : 'P', size, &op);
@@ -139,7 +147,7 @@ int jg_put(jg_tx *tx, MDB_dbi dbi, MDB_cursor *cursor, MDB_val *key, const MDB_v
   if (escapes) flags |= MDB_RESERVE;
   rc = cursor != NULL ? mdb_cursor_put(cursor, key, &stored, flags)
                       : mdb_put(tx->txn, dbi, key, &stored, flags);
-  if (rc != 0) return rc;
+  if (rc != 0) return finish(tx, mark, op, size, rc);
   if (escapes) jg_value_escape(value, stored.mv_data);
   if (op == NULL) return 0;
   jg_put_u16(op + 3, key->mv_size);
@@ -149,15 +157,14 @@ int jg_put(jg_tx *tx, MDB_dbi dbi, MDB_cursor *cursor, MDB_val *key, const MDB_v
     jg_value_escape(value, (char *)op + PUT_HEAD + key->mv_size);
   else
     memcpy(op + PUT_HEAD + key->mv_size, value->mv_data, value->mv_size);
-  keep(tx, op, size);
   jg_count_dirty(tx->db->journal, dbi, key, size);
-  return 0;
+  return finish(tx, mark, op, size, 0);
 }
 
 /* `cursor`: NULL, or one that stands on the item. */
 int jg_del(jg_tx *tx, MDB_dbi dbi, MDB_cursor *cursor, MDB_val *key) {
   unsigned char *op;
-  size_t size = DELETE_HEAD + key->mv_size;
+  size_t size = DELETE_HEAD + key->mv_size, mark = jg_ops_mark(tx);
   int rc = make_room(tx, dbi, 'D', size, &op);
   if (rc != 0) return rc;
   if (op != NULL) { /* before: the key may lie on the page that changes */
@@ -166,8 +173,7 @@ int jg_del(jg_tx *tx, MDB_dbi dbi, MDB_cursor *cursor, MDB_val *key) {
     jg_count_dirty(tx->db->journal, dbi, key, size);
   }
   rc = cursor != NULL ? mdb_cursor_del(cursor, 0) : mdb_del(tx->txn, dbi, key, NULL);
-  if (rc == 0) keep(tx, op, size);
-  return rc;
+  return finish(tx, mark, op, size, rc);
 }
 
 /* Notes that all items from <= key <= to have been deleted; NULL leaves that end open. */
@@ -183,17 +189,15 @@ int jg_note_range(jg_tx *tx, MDB_dbi dbi, const MDB_val *from, const MDB_val *to
   jg_put_u16(op + 5, to->mv_size);
   if (from->mv_size > 0) memcpy(op + RANGE_HEAD, from->mv_data, from->mv_size);
   if (to->mv_size > 0) memcpy(op + RANGE_HEAD + from->mv_size, to->mv_data, to->mv_size);
-  keep(tx, op, size);
   tx->db->journal->dirty_pages += 4 + count / 16;
-  return 0;
+  return finish(tx, 0, op, size, 0);
 }
 
 int jg_drop(jg_tx *tx, MDB_dbi dbi) {
   unsigned char *op;
+  size_t mark = jg_ops_mark(tx);
   int rc = make_room(tx, dbi, 'X', DROP_SIZE, &op);
-  if (rc == 0) rc = mdb_drop(tx->txn, dbi, 0);
-  if (rc == 0) keep(tx, op, DROP_SIZE);
-  return rc;
+  return rc != 0 ? rc : finish(tx, mark, op, DROP_SIZE, mdb_drop(tx->txn, dbi, 0));
 }
 
 int jg_make_tree(jg_tx *tx, const char *name, MDB_dbi *dbi) {
@@ -228,6 +232,11 @@ int jg_promote(jg_tx *tx) {
     rc = jg_ops_apply(tx, j->ops.bytes.data + JG_RECORD_HEAD_SIZE,
                       j->ops.bytes.size - JG_RECORD_HEAD_SIZE);
   jg_ops_clear(&j->ops);
+  if (rc != 0) { /* half of it is no transaction */
+    mdb_txn_abort(parent);
+    tx->outer = tx->txn = NULL;
+    jg_trees_forget(&db->trees, 1);
+  }
   return rc;
 }
 
@@ -258,12 +267,17 @@ typedef struct reader {
 
 static int read_tree(reader *r, const unsigned char *name, size_t size, bool make) {
   char text[JG_LMDB_KEY_SIZE_MAX + 1];
-  if (size > JG_LMDB_KEY_SIZE_MAX) return MDB_CORRUPTED;
+  if (size == 0 || size > JG_LMDB_KEY_SIZE_MAX || memchr(name, 0, size) != NULL)
+    return MDB_CORRUPTED;
   memcpy(text, name, size);
   text[size] = '\0';
-  MDB_dbi *trees = jg_grow(r->trees, &r->capacity, r->count, sizeof *trees);
-  if (trees == NULL) return ENOMEM;
-  r->trees = trees;
+  if (r->count == r->capacity) {
+    size_t capacity = r->capacity == 0 ? 8 : 2 * r->capacity;
+    MDB_dbi *trees = realloc(r->trees, capacity * sizeof *trees);
+    if (trees == NULL) return ENOMEM;
+    r->trees = trees;
+    r->capacity = capacity;
+  }
   jg_tree *tree = jg_tree_find(r->tx, text);
   int rc = 0;
   if (tree == NULL && make) rc = jg_tree_create(r->tx, text, &tree);
@@ -333,5 +347,11 @@ int jg_ops_apply(jg_tx *tx, const unsigned char *ops, size_t size) {
   while (rc == 0 && r.p < r.end)
     rc = apply_one(&r);
   free(r.trees);
-  return rc == MDB_NOTFOUND || rc == MDB_KEYEXIST ? MDB_CORRUPTED : rc;
+  switch (rc) {
+  case MDB_NOTFOUND:
+  case MDB_KEYEXIST:
+  case MDB_BAD_VALSIZE:
+  case MDB_INCOMPATIBLE: return MDB_CORRUPTED;
+  default: return rc;
+  }
 }
