@@ -128,8 +128,8 @@ clean: ## remove what was built
 
 # The fuzzer needs clang and libclang-rt-14-dev (Debian's names). RUNS=0 runs until interrupted.
 RUNS        ?= 10000000
-FUZZ_SOURCES = spec/support/fuzz_check.c $(filter-out csrc/check_lua.c,$(wildcard csrc/check*.c)) \
-               csrc/pages.c csrc/record.c
+FUZZ_SOURCES = spec/support/fuzz_check.c csrc/check.c $(filter-out csrc/check_lua.c,$(wildcard csrc/check_*.c)) \
+               csrc/grow.c csrc/pages.c csrc/record.c
 .PHONY: fuzz-check
 fuzz-check: ## fuzz the check of damaged files (RUNS=10000000)
 	@mkdir -p $(BUILD)/fuzz/corpus

@@ -54,6 +54,29 @@ static bool can_name_tree(const char *name, size_t size) {
          memchr(name, '\n', size) == NULL;
 }
 
+/* Reads a field of the store's own, in a transaction of its own: as much of it as there is room
+** for; *size was the room, and is its size then. */
+int jg_read_field(jg_db *db, const char *name, void *into, size_t *size) {
+  jg_tx tx = {.db = db};
+  jg_key key;
+  MDB_val value;
+  MDB_dbi root;
+  int rc = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &tx.txn);
+  if (rc != 0) return rc;
+  tx.id = mdb_txn_id(tx.txn);
+  rc = jg_find_root(&tx, &root);
+  if (rc == 0) {
+    jg_set_key(&key, JG_SYSTEM_ID, name, strlen(name));
+    rc = mdb_get(tx.txn, root, &key.val, &value);
+  }
+  if (rc == 0) {
+    memcpy(into, value.mv_data, value.mv_size < *size ? value.mv_size : *size);
+    *size = value.mv_size;
+  }
+  mdb_txn_abort(tx.txn);
+  return rc;
+}
+
 /* MDB_NOTFOUND in a file that we never wrote to. */
 int jg_find_root(jg_tx *tx, MDB_dbi *root) {
   jg_tree *tree = jg_tree_find(tx, JG_ROOT_TREE);

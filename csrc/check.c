@@ -29,15 +29,10 @@ const char *const jg_use_names[] = {"unused", "meta",     "free",     "branch",
 
 /* ---- findings ------------------------------------------------------------------------------ */
 
-/* Room for one more: the array, moved perhaps, or NULL and c->failure. */
-void *jg_grow(jg_check *c, void *array, size_t *capacity, size_t count, size_t item_size) {
-  if (count < *capacity) return array;
-  size_t larger = *capacity == 0 ? 16 : 2 * *capacity;
-  void *moved = larger > SIZE_MAX / item_size ? NULL : realloc(array, larger * item_size);
-  if (moved == NULL)
-    c->failure = ENOMEM;
-  else
-    *capacity = larger;
+/* jg_grow; memory that is short is c->failure. */
+void *jg_check_grow(jg_check *c, void *array, size_t *capacity, size_t count, size_t item_size) {
+  void *moved = jg_grow(array, capacity, count, item_size);
+  if (moved == NULL) c->failure = ENOMEM;
   return moved;
 }
 
@@ -47,7 +42,7 @@ void jg_report(jg_check *c, jg_finding_code code, uint64_t page, const char *for
     return;
   }
   jg_finding *f =
-      jg_grow(c, c->findings, &c->finding_capacity, c->finding_count, sizeof *c->findings);
+      jg_check_grow(c, c->findings, &c->finding_capacity, c->finding_count, sizeof *c->findings);
   if (f == NULL) return;
   c->findings = f;
   f += c->finding_count;

@@ -96,7 +96,7 @@ static inline unsigned long long ull(uint64_t n) { /* for printf */
 void jg_report(jg_check *c, jg_finding_code code, uint64_t page, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 bool jg_claim(jg_check *c, uint64_t page, jg_use use, uint32_t tree, uint64_t from);
-void *jg_grow(jg_check *c, void *array, size_t *capacity, size_t count, size_t item_size);
+void *jg_check_grow(jg_check *c, void *array, size_t *capacity, size_t count, size_t item_size);
 
 #define JG_LABEL_SIZE 96
 const char *jg_label(const jg_check *c, uint32_t tree, char into[JG_LABEL_SIZE]);

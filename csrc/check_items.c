@@ -20,7 +20,7 @@ check_tree *jg_check_tree(jg_check *c, uint32_t number) {
 
 static bool keep_name(jg_check *c, jg_bytes name, size_t *at) {
   while (c->names == NULL || c->names_capacity - c->names_size < name.size) {
-    unsigned char *names = jg_grow(c, c->names, &c->names_capacity, c->names_capacity, 1);
+    unsigned char *names = jg_check_grow(c, c->names, &c->names_capacity, c->names_capacity, 1);
     if (names == NULL) return false;
     c->names = names;
   }
@@ -32,7 +32,7 @@ static bool keep_name(jg_check *c, jg_bytes name, size_t *at) {
 
 /* A tree of the main database, whose walk is going on. */
 void jg_found_tree(jg_check *c, uint64_t page, jg_bytes name, const unsigned char *head) {
-  check_tree *t = jg_grow(c, c->trees, &c->tree_capacity, c->tree_count, sizeof *t);
+  check_tree *t = jg_check_grow(c, c->trees, &c->tree_capacity, c->tree_count, sizeof *t);
   if (t == NULL) return;
   c->trees = t;
   t += c->tree_count;
@@ -90,7 +90,7 @@ static bool gather_record(jg_check *c, check_record found, const jg_value *value
     found.flags = record->flags;
     if (found.kind == 'T') found.tree = tree_named(c, record->tree, size);
   }
-  check_record *r = jg_grow(c, c->records, &c->record_capacity, c->record_count, sizeof *r);
+  check_record *r = jg_check_grow(c, c->records, &c->record_capacity, c->record_count, sizeof *r);
   if (r == NULL) return true;
   c->records = r;
   c->records[c->record_count++] = found;
@@ -137,7 +137,7 @@ static void check_field(jg_check *c, uint64_t page, jg_bytes name, const jg_valu
 static check_prefix *find_prefix(jg_check *c, uint64_t id, uint64_t page) {
   if (c->prefix_count > 0 && c->prefixes[c->prefix_count - 1].id == id)
     return &c->prefixes[c->prefix_count - 1];
-  check_prefix *p = jg_grow(c, c->prefixes, &c->prefix_capacity, c->prefix_count, sizeof *p);
+  check_prefix *p = jg_check_grow(c, c->prefixes, &c->prefix_capacity, c->prefix_count, sizeof *p);
   if (p == NULL) return NULL;
   c->prefixes = p;
   p += c->prefix_count++;

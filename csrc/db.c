@@ -91,7 +91,6 @@ int jg_store_open(lua_State *L) {
   }
   jg_failure f = {0};
   if (!jg_db_open(db, path, &options, &f)) {
-    db->abandons = true; /* what could not be opened is left as it was */
     jg_db_release(&db->h);
     lua_pushnil(L);
     lua_pushstring(L, f.message);

@@ -85,6 +85,13 @@ void *jg_check_handle(lua_State *L, int idx, const char *name);
 void jg_set_class(lua_State *L, const char *name); /* of what is on top of the stack */
 void jg_set_weak(lua_State *L);
 
+void jg_set_integer(lua_State *L, const char *field, uint64_t n); /* of the table on top */
+void jg_set_string(lua_State *L, const char *field, const char *s);
+
+/* ---- grow.c ------------------------------------------------------------------------------- */
+
+void *jg_grow(void *array, size_t *capacity, size_t count, size_t item_size);
+
 /* ---- options.c: option tables ----------------------------------------------------------- */
 
 void jg_options_known(lua_State *L, int idx, const char *const known[]);
@@ -106,7 +113,8 @@ typedef struct jg_tree {
 
 typedef struct jg_trees {
   jg_tree *list;
-  unsigned count, capacity;
+  unsigned count;
+  size_t capacity;
 } jg_trees;
 
 /* ---- db.c, open.c, registry.c, file.c --------------------------------------------------- */
@@ -339,6 +347,7 @@ int jg_write_record(jg_bucket *b);
 int jg_move(jg_tx *tx, const jg_bucket *from, jg_bucket *to, const char *name, size_t size,
             jg_found *found);
 int jg_next_name(jg_tx *tx, const jg_bucket *up, const char *after, size_t size, jg_key *next);
+int jg_read_field(jg_db *db, const char *name, void *into, size_t *size);
 int jg_find_root(jg_tx *tx, MDB_dbi *root);   /* MDB_NOTFOUND in a file that we never wrote to */
 int jg_ensure_root(jg_tx *tx, MDB_dbi *root); /* makes it then */
 int jg_follow(jg_tx *tx, jg_found *found); /* from found->record; absent if its tree is not there */

@@ -79,7 +79,8 @@ typedef struct jg_tree_use { /* a tree that the operations collected so far have
 typedef struct jg_ops { /* a record in the making: room for its head, then operations */
   jg_buffer bytes;
   jg_tree_use *trees;
-  unsigned trees_count, trees_capacity;
+  unsigned trees_count;
+  size_t trees_capacity;
 } jg_ops;
 
 bool jg_buffer_reserve(jg_buffer *b, size_t more);

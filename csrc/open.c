@@ -111,25 +111,13 @@ static bool open_lmdb(jg_db *db, const jg_open_options *o, jg_failure *f) {
 
 /* The format that we write is 1; a file without a mark of it is another program's. */
 static bool check_format(jg_db *db, jg_failure *f) {
-  jg_tx tx = {.db = db};
-  jg_key key;
-  MDB_val value;
-  MDB_dbi root;
-  int rc = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &tx.txn);
-  if (rc != 0) return jg_fail_rc(f, rc, db->path);
-  tx.id = mdb_txn_id(tx.txn);
-  rc = jg_find_root(&tx, &root);
-  if (rc == 0) {
-    jg_set_key(&key, JG_SYSTEM_ID, "format", 6);
-    rc = mdb_get(tx.txn, root, &key.val, &value);
-  }
-  if (rc == 0 && (value.mv_size != 1 || *(char *)value.mv_data != '1'))
-    jg_fail(f, "version_mismatch", "%s: format %.*s, and only format 1 is known", db->path,
-            (int)(value.mv_size < 16 ? value.mv_size : 16), (char *)value.mv_data);
-  else if (rc != 0 && rc != MDB_NOTFOUND)
-    jg_fail_rc(f, rc, db->path);
-  mdb_txn_abort(tx.txn);
-  return f->code == NULL;
+  char format[16];
+  size_t size = sizeof format;
+  int rc = jg_read_field(db, "format", format, &size);
+  if (rc != 0) return rc == MDB_NOTFOUND || jg_fail_rc(f, rc, db->path);
+  if (size == 1 && format[0] == '1') return true;
+  return jg_fail(f, "version_mismatch", "%s: format %.*s, and only format 1 is known", db->path,
+                 (int)(size < sizeof format ? size : sizeof format), format);
 }
 
 /* Step 4 opened the file by its name again: is it still the one that is locked? */

@@ -13,16 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void set_integer(lua_State *L, const char *field, uint64_t n) {
-  lua_pushinteger(L, (lua_Integer)n);
-  lua_setfield(L, -2, field);
-}
-
-static void set_string(lua_State *L, const char *field, const char *s) {
-  lua_pushstring(L, s);
-  lua_setfield(L, -2, field);
-}
-
 static void set_bytes(lua_State *L, const char *field, const void *bytes, size_t size) {
   lua_pushlstring(L, bytes, size);
   lua_setfield(L, -2, field);
@@ -51,22 +41,22 @@ static uint64_t push_row(lua_State *L, const jg_checker *k, const jg_source *sou
   jg_use use = jg_check_use(k->check, number, &tree);
   uint64_t size = jg_check_page_size(k->check), pages = 1;
   lua_createtable(L, 0, 6);
-  set_integer(L, "number", number);
-  set_string(L, "kind", use == JG_UNUSED ? "leaked" : jg_use_names[use]);
+  jg_set_integer(L, "number", number);
+  jg_set_string(L, "kind", use == JG_UNUSED ? "leaked" : jg_use_names[use]);
   if (use == JG_UNUSED || use == JG_USE_META || use == JG_USE_FREE) return pages;
-  set_string(L, "owner", owner_of(tree));
+  jg_set_string(L, "owner", owner_of(tree));
   size_t name_size;
   const char *name = jg_check_tree_name(k->check, tree, &name_size);
   if (name != NULL) set_bytes(L, "tree", name, name_size);
   if (use == JG_USE_OVERFLOW) {
     pages = run_length(k->check, number);
-    set_integer(L, "pages", pages);
+    jg_set_integer(L, "pages", pages);
   } else if (jg_read(source, number * size, header, sizeof header) == 0) {
     jg_page page;
     jg_page_parse(&page, header, sizeof header);
-    set_integer(L, "items", page.count);
+    jg_set_integer(L, "items", page.count);
     page.size = size;
-    if (jg_page_problem(&page) == NULL) set_integer(L, "used", size - (page.upper - page.lower));
+    if (jg_page_problem(&page) == NULL) jg_set_integer(L, "used", size - (page.upper - page.lower));
   }
   return pages;
 }
@@ -93,13 +83,13 @@ int jg_store_pages(lua_State *L) {
 
 static void set_head(lua_State *L, const char *field, const jg_tree_head *head) {
   lua_createtable(L, 0, 7);
-  set_integer(L, "flags", head->flags);
-  set_integer(L, "depth", head->depth);
-  set_integer(L, "branch_pages", head->branch_pages);
-  set_integer(L, "leaf_pages", head->leaf_pages);
-  set_integer(L, "overflow_pages", head->overflow_pages);
-  set_integer(L, "entries", head->entries);
-  if (head->root != JG_NO_PAGE) set_integer(L, "root", head->root);
+  jg_set_integer(L, "flags", head->flags);
+  jg_set_integer(L, "depth", head->depth);
+  jg_set_integer(L, "branch_pages", head->branch_pages);
+  jg_set_integer(L, "leaf_pages", head->leaf_pages);
+  jg_set_integer(L, "overflow_pages", head->overflow_pages);
+  jg_set_integer(L, "entries", head->entries);
+  if (head->root != JG_NO_PAGE) jg_set_integer(L, "root", head->root);
   lua_setfield(L, -2, field);
 }
 
@@ -107,11 +97,11 @@ static void set_meta(lua_State *L, const unsigned char *bytes, uint64_t number) 
   jg_meta meta;
   jg_meta_parse(&meta, bytes);
   const char *problem = jg_meta_problem(&meta, number);
-  if (problem != NULL) set_string(L, "problem", problem);
-  set_integer(L, "tx_id", meta.tx_id);
-  set_integer(L, "last_page", meta.last_page);
-  set_integer(L, "map_size", meta.map_size);
-  set_integer(L, "version", meta.version);
+  if (problem != NULL) jg_set_string(L, "problem", problem);
+  jg_set_integer(L, "tx_id", meta.tx_id);
+  jg_set_integer(L, "last_page", meta.last_page);
+  jg_set_integer(L, "map_size", meta.map_size);
+  jg_set_integer(L, "version", meta.version);
   set_head(L, "free_list", &meta.trees[JG_FREE_TREE]);
   set_head(L, "main", &meta.trees[JG_MAIN_TREE]);
 }
@@ -120,37 +110,37 @@ static void push_item(lua_State *L, const jg_page *page, unsigned i) {
   jg_node node;
   lua_createtable(L, 0, 4);
   if (!jg_node_parse(page, i, &node)) {
-    set_string(L, "problem", "it leaves the page");
+    jg_set_string(L, "problem", "it leaves the page");
     return;
   }
   set_bytes(L, "key", node.key, node.key_size);
   if ((page->flags & JG_PAGE_BRANCH) != 0) {
-    set_integer(L, "page", node.page);
+    jg_set_integer(L, "page", node.page);
     return;
   }
   if ((page->flags & JG_PAGE_FIXED) != 0) return;
-  set_integer(L, "size", node.value_size);
-  if (node.flags != 0) set_integer(L, "flags", node.flags);
+  jg_set_integer(L, "size", node.value_size);
+  if (node.flags != 0) jg_set_integer(L, "flags", node.flags);
   if ((node.flags & JG_NODE_TREE) != 0 && node.data_size == JG_TREE_HEAD) {
     jg_tree_head head;
     jg_tree_head_parse(&head, node.data);
     set_head(L, "tree", &head);
   } else if ((node.flags & JG_NODE_BIG) != 0) {
-    set_integer(L, "page", node.page);
+    jg_set_integer(L, "page", node.page);
   } else {
     set_bytes(L, "value", node.data, node.data_size);
   }
 }
 
 static void set_items(lua_State *L, const jg_page *page) {
-  set_integer(L, "lower", page->lower);
-  set_integer(L, "upper", page->upper);
+  jg_set_integer(L, "lower", page->lower);
+  jg_set_integer(L, "upper", page->upper);
   const char *problem = jg_page_problem(page);
   if (problem != NULL) {
-    set_string(L, "problem", problem);
+    jg_set_string(L, "problem", problem);
     return;
   }
-  set_integer(L, "used", page->size - (page->upper - page->lower));
+  jg_set_integer(L, "used", page->size - (page->upper - page->lower));
   lua_createtable(L, (int)page->count, 0);
   for (unsigned i = 0; i < page->count; i++) {
     push_item(L, page, i);
@@ -163,26 +153,26 @@ static void push_page(lua_State *L, const unsigned char *bytes, size_t size, uin
   jg_page page;
   jg_page_parse(&page, bytes, size);
   lua_createtable(L, 0, 10);
-  set_integer(L, "number", number);
-  set_integer(L, "size", size);
-  set_integer(L, "flags", page.flags);
+  jg_set_integer(L, "number", number);
+  jg_set_integer(L, "size", size);
+  jg_set_integer(L, "flags", page.flags);
   set_bytes(L, "bytes", bytes, size);
   if (number < JG_META_COUNT) {
-    set_string(L, "kind", "meta");
+    jg_set_string(L, "kind", "meta");
     set_meta(L, bytes, number);
     return;
   }
   bool is_branch = page.flags == JG_PAGE_BRANCH;
   bool is_leaf = (page.flags & ~(unsigned)JG_PAGE_FIXED) == JG_PAGE_LEAF;
   if (page.number != number || (!is_branch && !is_leaf && page.flags != JG_PAGE_OVERFLOW)) {
-    set_string(L, "kind", "unknown"); /* never used, or amid a big value */
+    jg_set_string(L, "kind", "unknown"); /* never used, or amid a big value */
     return;
   }
-  set_string(L, "kind", is_branch ? "branch" : is_leaf ? "leaf" : "overflow");
+  jg_set_string(L, "kind", is_branch ? "branch" : is_leaf ? "leaf" : "overflow");
   if (is_branch || is_leaf)
     set_items(L, &page);
   else
-    set_integer(L, "pages", page.run);
+    jg_set_integer(L, "pages", page.run);
 }
 
 /* Reads a page into `into`, of JG_PAGE_SIZE_MAX bytes. `*size` 0: the file has no such page. */

@@ -40,15 +40,6 @@ typedef struct queue {
   int64_t sequence; /* pushes since the last renumbering */
 } queue;
 
-/* Upvalue 1 of every function here is the metatable: cheaper than luaL_checkudata, which looks it
-** up by its name, and the queue is asked twice an event. */
-static queue *check_queue(lua_State *L) {
-  if (!lua_isuserdata(L, 1) || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(1)))
-    luaL_typeerror(L, 1, QUEUE);
-  lua_pop(L, 1);
-  return lua_touserdata(L, 1);
-}
-
 static int compare_items(const void *a, const void *b) {
   int64_t x = ((const item *)a)->key, y = ((const item *)b)->key;
   return (x > y) - (x < y);
@@ -74,7 +65,7 @@ static void grow(lua_State *L, queue *q) {
 
 /* push(queue, time_us, value [, size_max]): false, and nothing done, when that many wait. */
 static int queue_push(lua_State *L) {
-  queue *q = check_queue(L);
+  queue *q = jg_self(L, QUEUE);
   lua_Integer time_us = luaL_checkinteger(L, 2);
   luaL_checkany(L, 3);
   if (luaL_optinteger(L, 4, LUA_MAXINTEGER) <= (lua_Integer)q->size) {
@@ -125,7 +116,7 @@ static item take_first(queue *q) {
 /* pop(queue [, limit_us]): time, value and key of the first event; nil when none waits, or none up
 ** to the limit. */
 static int queue_pop(lua_State *L) {
-  queue *q = check_queue(L);
+  queue *q = jg_self(L, QUEUE);
   lua_Integer limit_us = luaL_optinteger(L, 2, TIME_MAX);
   if (q->size == 0 || q->items[0].key >> SEQUENCE_BITS > limit_us) {
     lua_pushnil(L);
@@ -144,7 +135,7 @@ static int queue_pop(lua_State *L) {
 
 /* peek(queue): when the first event is due; nil when none waits. */
 static int queue_peek(lua_State *L) {
-  queue *q = check_queue(L);
+  queue *q = jg_self(L, QUEUE);
   if (q->size == 0)
     lua_pushnil(L);
   else
@@ -154,7 +145,7 @@ static int queue_peek(lua_State *L) {
 
 /* Upvalue 2: the methods. */
 static int queue_index(lua_State *L) {
-  queue *q = check_queue(L);
+  queue *q = jg_self(L, QUEUE);
   const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
   if (strcmp(name, "size") == 0) {
     lua_pushinteger(L, q->size);
@@ -169,7 +160,7 @@ static int queue_index(lua_State *L) {
 
 /* Only the sequence can be set, and only upwards: for who wants to see it used up. */
 static int queue_newindex(lua_State *L) {
-  queue *q = check_queue(L);
+  queue *q = jg_self(L, QUEUE);
   lua_Integer sequence = luaL_checkinteger(L, 3);
   luaL_argcheck(L, strcmp(luaL_checkstring(L, 2), "sequence") == 0, 2, "no such field");
   luaL_argcheck(L, sequence >= q->sequence && sequence <= SEQUENCE_MAX, 3, "out of range");
@@ -178,7 +169,7 @@ static int queue_newindex(lua_State *L) {
 }
 
 static int queue_release(lua_State *L) {
-  queue *q = check_queue(L);
+  queue *q = jg_self(L, QUEUE);
   free(q->items);
   *q = (queue){0};
   return 0;

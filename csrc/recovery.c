@@ -18,31 +18,18 @@
 
 /* Where no journal was ever in use there is no marker: a clean one of epoch 0 stands for it. */
 static int read_marker(jg_db *db, jg_marker *marker) {
-  jg_tx tx = {.db = db};
-  jg_key key;
-  MDB_val value;
-  MDB_dbi root;
+  unsigned char p[JG_MARKER_SIZE];
+  size_t size = sizeof p;
   *marker = (jg_marker){.clean = true};
-  int rc = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &tx.txn);
-  if (rc != 0) return rc;
-  tx.id = mdb_txn_id(tx.txn);
-  rc = jg_find_root(&tx, &root);
-  if (rc == 0) {
-    jg_set_key(&key, JG_SYSTEM_ID, "journal", 7);
-    rc = mdb_get(tx.txn, root, &key.val, &value);
-  }
-  if (rc == 0 && value.mv_size == JG_MARKER_SIZE) {
-    const unsigned char *p = value.mv_data;
-    *marker = (jg_marker){.store_id = jg_get_u64(p),
-                          .epoch = jg_get_u64(p + 8),
-                          .lsn = jg_get_u64(p + 16),
-                          .txn_id = jg_get_u64(p + 24),
-                          .clean = p[32] != 0};
-  } else if (rc == 0) {
-    rc = MDB_CORRUPTED;
-  }
-  mdb_txn_abort(tx.txn);
-  return rc == MDB_NOTFOUND ? 0 : rc;
+  int rc = jg_read_field(db, "journal", p, &size);
+  if (rc != 0) return rc == MDB_NOTFOUND ? 0 : rc;
+  if (size != sizeof p) return MDB_CORRUPTED;
+  *marker = (jg_marker){.store_id = jg_get_u64(p),
+                        .epoch = jg_get_u64(p + 8),
+                        .lsn = jg_get_u64(p + 16),
+                        .txn_id = jg_get_u64(p + 24),
+                        .clean = p[32] != 0};
+  return 0;
 }
 
 /* Beside the data file itself, by whatever symbolic link that was opened. */
@@ -174,8 +161,16 @@ int jg_journal_prepare_disk(jg_journal *j) {
   return rc;
 }
 
+/* Without a checkpoint, which would call the file clean: what is in the journal may not be in it. */
+static void drop(jg_db *db) {
+  jg_journal *j = db->journal;
+  if (j->is_open) j->disk->calls->close(j->disk);
+  jg_journal_free(j);
+  db->journal = NULL;
+}
+
 /* After the environment is open, and before anything is read. Leaves db->journal for durability
-** "journal", and none for the others. */
+** "journal", and none for the others, or when it fails. */
 bool jg_journal_open(jg_db *db, const jg_open_options *o, jg_failure *f) {
   jg_marker marker;
   struct stat st;
@@ -191,12 +186,10 @@ bool jg_journal_open(jg_db *db, const jg_open_options *o, jg_failure *f) {
   if (db->journal == NULL) return jg_fail_rc(f, ENOMEM, db->path);
   jg_journal *j = db->journal;
   j->posix.read_only = o->read_only;
-  if (!marker.clean && !recover(db, &marker, o, f)) return false;
-  if (!wants) {
-    if (j->is_open) j->disk->calls->close(j->disk);
-    jg_journal_free(j);
-    db->journal = NULL;
-    return true;
+  bool is_whole = marker.clean || recover(db, &marker, o, f);
+  if (!is_whole || !wants) {
+    drop(db);
+    return is_whole;
   }
   mdb_env_info(db->env, &info);
   j->store_id = marker.store_id;

@@ -9,11 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static void set_integer(lua_State *L, const char *name, uint64_t value) {
-  lua_pushinteger(L, (lua_Integer)value);
-  lua_setfield(L, -2, name);
-}
-
 void jg_add_counts(jg_counts *sum, const jg_counts *counts) {
   sum->gets += counts->gets;
   sum->puts += counts->puts;
@@ -25,13 +20,13 @@ void jg_add_counts(jg_counts *sum, const jg_counts *counts) {
 }
 
 void jg_push_counts(lua_State *L, const jg_counts *counts) {
-  set_integer(L, "gets", counts->gets);
-  set_integer(L, "puts", counts->puts);
-  set_integer(L, "deletes", counts->deletes);
-  set_integer(L, "appended", counts->appended);
-  set_integer(L, "cursors", counts->cursors);
-  set_integer(L, "cursor_moves", counts->moves);
-  set_integer(L, "savepoints", counts->savepoints);
+  jg_set_integer(L, "gets", counts->gets);
+  jg_set_integer(L, "puts", counts->puts);
+  jg_set_integer(L, "deletes", counts->deletes);
+  jg_set_integer(L, "appended", counts->appended);
+  jg_set_integer(L, "cursors", counts->cursors);
+  jg_set_integer(L, "cursor_moves", counts->moves);
+  jg_set_integer(L, "savepoints", counts->savepoints);
 }
 
 /* ---- readers ------------------------------------------------------------------------------- */
@@ -64,22 +59,18 @@ typedef struct reader {
 /* The readers with an open snapshot; the caller frees the list. -1: out of memory. */
 static int list_readers(jg_db *db, reader **list) {
   reader_text readers = {0};
-  int count = 0, capacity = 0;
+  int count = 0;
+  size_t capacity = 0;
   *list = NULL;
   mdb_reader_list(db->env, collect, &readers);
   for (char *line = readers.text; !readers.failed && line != NULL && *line != '\0';) {
     char *end = strchr(line, '\n');
     reader r;
     if (sscanf(line, "%d %*x %zu", &r.pid, &r.tx_id) == 2) { /* others: a header, an idle slot */
-      if (count == capacity) {
-        capacity = capacity == 0 ? 16 : 2 * capacity;
-        reader *grown = realloc(*list, (size_t)capacity * sizeof *grown);
-        if (grown == NULL) {
-          readers.failed = true;
-          break;
-        }
-        *list = grown;
-      }
+      reader *grown = jg_grow(*list, &capacity, (size_t)count, sizeof *grown);
+      readers.failed = grown == NULL;
+      if (readers.failed) break;
+      *list = grown;
       (*list)[count++] = r;
     }
     line = end != NULL ? end + 1 : NULL;
@@ -113,9 +104,9 @@ static int db_readers(lua_State *L) {
   lua_createtable(L, count, 0);
   for (int i = 0; i < count; i++) {
     lua_createtable(L, 0, 3);
-    set_integer(L, "pid", (uint64_t)copy[i].pid);
-    set_integer(L, "tx_id", copy[i].tx_id);
-    set_integer(L, "age", age_of(&copy[i], info.me_last_txnid));
+    jg_set_integer(L, "pid", (uint64_t)copy[i].pid);
+    jg_set_integer(L, "tx_id", copy[i].tx_id);
+    jg_set_integer(L, "age", age_of(&copy[i], info.me_last_txnid));
     lua_rawseti(L, -2, i + 1);
   }
   lua_pushinteger(L, dead);
@@ -156,17 +147,17 @@ static int db_info(lua_State *L) {
   lua_setfield(L, -2, "read_only");
   lua_pushboolean(L, db->shared);
   lua_setfield(L, -2, "shared");
-  set_integer(L, "page_size", db->page_size);
-  set_integer(L, "size_max", info.me_mapsize);
-  set_integer(L, "size", (uint64_t)(info.me_last_pgno + 1) * db->page_size);
-  set_integer(L, "file_size", (uint64_t)st.st_size);
-  set_integer(L, "disk_size", (uint64_t)st.st_blocks * 512);
-  set_integer(L, "last_tx_id", db->journal != NULL ? db->journal->lsn : info.me_last_txnid);
-  set_integer(L, "readers", info.me_numreaders);
-  set_integer(L, "readers_max", info.me_maxreaders);
-  set_integer(L, "reader_age", age);
-  set_integer(L, "trees", db->trees.count);
-  set_integer(L, "trees_max", db->trees_max);
+  jg_set_integer(L, "page_size", db->page_size);
+  jg_set_integer(L, "size_max", info.me_mapsize);
+  jg_set_integer(L, "size", (uint64_t)(info.me_last_pgno + 1) * db->page_size);
+  jg_set_integer(L, "file_size", (uint64_t)st.st_size);
+  jg_set_integer(L, "disk_size", (uint64_t)st.st_blocks * 512);
+  jg_set_integer(L, "last_tx_id", db->journal != NULL ? db->journal->lsn : info.me_last_txnid);
+  jg_set_integer(L, "readers", info.me_numreaders);
+  jg_set_integer(L, "readers_max", info.me_maxreaders);
+  jg_set_integer(L, "reader_age", age);
+  jg_set_integer(L, "trees", db->trees.count);
+  jg_set_integer(L, "trees_max", db->trees_max);
   jg_push_journal_info(L, db);
   return 1;
 }
@@ -202,13 +193,13 @@ static int db_stats(lua_State *L) {
   for (jg_handle *h = db->h.child; h != NULL; h = h->next)
     open_reads++;
   lua_createtable(L, 0, 20);
-  set_integer(L, "reads", db->reads);
-  set_integer(L, "commits", db->commits);
-  set_integer(L, "rollbacks", db->rollbacks);
-  set_integer(L, "open_reads", open_reads - open_writes);
-  set_integer(L, "open_writes", open_writes);
-  set_integer(L, "pages", info.me_last_pgno + 1);
-  set_integer(L, "free_pages", free_pages);
+  jg_set_integer(L, "reads", db->reads);
+  jg_set_integer(L, "commits", db->commits);
+  jg_set_integer(L, "rollbacks", db->rollbacks);
+  jg_set_integer(L, "open_reads", open_reads - open_writes);
+  jg_set_integer(L, "open_writes", open_writes);
+  jg_set_integer(L, "pages", info.me_last_pgno + 1);
+  jg_set_integer(L, "free_pages", free_pages);
   jg_push_counts(L, &db->counts);
   jg_push_journal_stats(L, db);
   return 1;
@@ -269,13 +260,13 @@ static int bucket_stats_(lua_State *L) {
   int rc = jg_walk(b->tx, &found, &visitor, &sum);
   if (rc != 0) jg_raise_rc(L, rc, "stats");
   lua_createtable(L, 0, 8);
-  set_integer(L, "keys", sum.keys);
-  set_integer(L, "buckets", sum.buckets);
-  set_integer(L, "trees", sum.trees);
-  set_integer(L, "depth", sum.depth);
-  set_integer(L, "branch_pages", sum.branch_pages);
-  set_integer(L, "leaf_pages", sum.leaf_pages);
-  set_integer(L, "overflow_pages", sum.overflow_pages);
+  jg_set_integer(L, "keys", sum.keys);
+  jg_set_integer(L, "buckets", sum.buckets);
+  jg_set_integer(L, "trees", sum.trees);
+  jg_set_integer(L, "depth", sum.depth);
+  jg_set_integer(L, "branch_pages", sum.branch_pages);
+  jg_set_integer(L, "leaf_pages", sum.leaf_pages);
+  jg_set_integer(L, "overflow_pages", sum.overflow_pages);
   return 1;
 }
 

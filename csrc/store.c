@@ -66,6 +66,16 @@ void jg_set_class(lua_State *L, const char *name) {
   lua_setmetatable(L, -2);
 }
 
+void jg_set_integer(lua_State *L, const char *field, uint64_t n) {
+  lua_pushinteger(L, (lua_Integer)n);
+  lua_setfield(L, -2, field);
+}
+
+void jg_set_string(lua_State *L, const char *field, const char *s) {
+  lua_pushstring(L, s);
+  lua_setfield(L, -2, field);
+}
+
 /* Makes the table on top of the stack hold its values weakly. */
 void jg_set_weak(lua_State *L) {
   if (luaL_newmetatable(L, "jangada.weak")) {

@@ -223,35 +223,29 @@ const luaL_Reg jg_journal_methods[] = {{"sync", db_flush},
 
 /* ---- what info and stats say --------------------------------------------------------------- */
 
-static void set(lua_State *L, const char *name, uint64_t value) {
-  lua_pushinteger(L, (lua_Integer)value);
-  lua_setfield(L, -2, name);
-}
-
 void jg_push_journal_info(lua_State *L, const jg_db *db) {
   const jg_journal *j = db->journal;
   if (j == NULL) return;
   uint64_t flushed_lsn = atomic_load(&j->flushed_lsn);
   lua_createtable(L, 0, 12);
-  lua_pushstring(L, j->disk->path);
-  lua_setfield(L, -2, "path");
-  set(L, "size", j->size);
-  set(L, "used", j->offset);
-  set(L, "epoch", j->epoch);
-  set(L, "lsn", j->lsn);
-  set(L, "flushed_lsn", flushed_lsn);
-  set(L, "checkpoint_lsn", j->checkpoint_lsn);
-  set(L, "behind", j->lsn - j->checkpoint_lsn);
-  set(L, "replayed", db->replayed);
+  jg_set_string(L, "path", j->disk->path);
+  jg_set_integer(L, "size", j->size);
+  jg_set_integer(L, "used", j->offset);
+  jg_set_integer(L, "epoch", j->epoch);
+  jg_set_integer(L, "lsn", j->lsn);
+  jg_set_integer(L, "flushed_lsn", flushed_lsn);
+  jg_set_integer(L, "checkpoint_lsn", j->checkpoint_lsn);
+  jg_set_integer(L, "behind", j->lsn - j->checkpoint_lsn);
+  jg_set_integer(L, "replayed", db->replayed);
   lua_setfield(L, -2, "journal");
 }
 
 /* {count=, total_us=, max_us=, below={[1]=n, [2]=n, [4]=n, ...}} */
 static void push_times(lua_State *L, const jg_times *times) {
   lua_createtable(L, 0, 4);
-  set(L, "count", times->count);
-  set(L, "total_us", times->total_us);
-  set(L, "max_us", times->max_us);
+  jg_set_integer(L, "count", times->count);
+  jg_set_integer(L, "total_us", times->total_us);
+  jg_set_integer(L, "max_us", times->max_us);
   lua_newtable(L);
   for (int i = 0; i < JG_TIMES; i++) {
     if (times->below[i] == 0) continue;
@@ -271,7 +265,7 @@ void jg_push_journal_stats(lua_State *L, const jg_db *db) {
   lua_setfield(L, -2, "flushes");
   push_times(L, &j->checkpoint_times);
   lua_setfield(L, -2, "checkpoints");
-  set(L, "checkpoint_failures", j->checkpoint_failures);
+  jg_set_integer(L, "checkpoint_failures", j->checkpoint_failures);
 }
 
 void jg_open_ticket(lua_State *L) {

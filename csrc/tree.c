@@ -19,13 +19,9 @@
 #include <string.h>
 
 static int add(jg_trees *trees, const char *name, jg_tree **tree) {
-  if (trees->count == trees->capacity) {
-    unsigned capacity = trees->capacity == 0 ? 16 : 2 * trees->capacity;
-    jg_tree *list = realloc(trees->list, capacity * sizeof *list);
-    if (list == NULL) return ENOMEM;
-    trees->list = list;
-    trees->capacity = capacity;
-  }
+  jg_tree *list = jg_grow(trees->list, &trees->capacity, trees->count, sizeof *list);
+  if (list == NULL) return ENOMEM;
+  trees->list = list;
   char *copy = strdup(name);
   if (copy == NULL) return ENOMEM;
   *tree = &trees->list[trees->count++];

@@ -16,13 +16,9 @@ typedef struct found_list {
 } found_list;
 
 static int push(found_list *list, const jg_found *found) {
-  if (list->count == list->capacity) {
-    size_t capacity = list->capacity == 0 ? 8 : 2 * list->capacity;
-    jg_found *items = realloc(list->items, capacity * sizeof *items);
-    if (items == NULL) return ENOMEM;
-    list->items = items;
-    list->capacity = capacity;
-  }
+  jg_found *items = jg_grow(list->items, &list->capacity, list->count, sizeof *items);
+  if (items == NULL) return ENOMEM;
+  list->items = items;
   list->items[list->count++] = *found;
   return 0;
 }

@@ -78,13 +78,9 @@ static int add_tree(jg_ops *ops, char kind, const char *name, MDB_dbi dbi) {
   size_t size = strlen(name);
   if (ops->bytes.size == 0) ops->bytes.size = JG_RECORD_HEAD_SIZE;
   if (ops->trees_count == UINT16_MAX) return MDB_TXN_FULL;
-  if (ops->trees_count == ops->trees_capacity) {
-    unsigned capacity = ops->trees_capacity == 0 ? 8 : 2 * ops->trees_capacity;
-    jg_tree_use *trees = realloc(ops->trees, capacity * sizeof *trees);
-    if (trees == NULL) return ENOMEM;
-    ops->trees = trees;
-    ops->trees_capacity = capacity;
-  }
+  jg_tree_use *trees = jg_grow(ops->trees, &ops->trees_capacity, ops->trees_count, sizeof *trees);
+  if (trees == NULL) return ENOMEM;
+  ops->trees = trees;
   if (!jg_buffer_reserve(&ops->bytes, TREE_HEAD + size)) return ENOMEM;
   ops->trees[ops->trees_count++] = (jg_tree_use){dbi, ops->bytes.size};
   unsigned char *p = ops->bytes.data + ops->bytes.size;
@@ -271,13 +267,9 @@ static int read_tree(reader *r, const unsigned char *name, size_t size, bool mak
     return MDB_CORRUPTED;
   memcpy(text, name, size);
   text[size] = '\0';
-  if (r->count == r->capacity) {
-    size_t capacity = r->capacity == 0 ? 8 : 2 * r->capacity;
-    MDB_dbi *trees = realloc(r->trees, capacity * sizeof *trees);
-    if (trees == NULL) return ENOMEM;
-    r->trees = trees;
-    r->capacity = capacity;
-  }
+  MDB_dbi *trees = jg_grow(r->trees, &r->capacity, r->count, sizeof *trees);
+  if (trees == NULL) return ENOMEM;
+  r->trees = trees;
   jg_tree *tree = jg_tree_find(r->tx, text);
   int rc = 0;
   if (tree == NULL && make) rc = jg_tree_create(r->tx, text, &tree);

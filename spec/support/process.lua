@@ -1,10 +1,10 @@
 -- Runs the command as a user does: in a process of its own, from the repository.
 
+local files = require "jangada.files"
+
 local process = {}
 
-function process.quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
+process.quote = files.quote
 
 --- Runs `jangada` with arguments.
 ---@param arguments string as a shell reads them

@@ -3,6 +3,7 @@
 
 local arguments = require "jangada.cli.arguments"
 local errors = require "jangada.errors"
+local files = require "jangada.files"
 local input = require "jangada.cli.input"
 local lab = require "jangada.lab"
 local replica = require "jangada.cli.replica"
@@ -35,10 +36,6 @@ function demo.define(parser)
     :default("commit"):choices{ "commit", "journal", "none" }
 end
 
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
 -- What an earlier run left may be removed; what else bears the name may not.
 local function check_ours(path)
   local file <close> = io.open(path, "rb")
@@ -50,20 +47,16 @@ end
 
 -- An empty directory for this run; the files of an earlier run of the seed go.
 local function prepare(args)
-  local make = args.directory
-    and ("mkdir -p %s/seed-%d && echo %s/seed-%d"):format(quote(args.directory), args.seed,
-      quote(args.directory), args.seed)
-    or "mktemp -d \"${TMPDIR:-/tmp}/jangada-demo-XXXXXX\""
-  local pipe <close> = assert(io.popen(make))
-  local directory = pipe:read("l")
-  if not directory then
-    errors.raise("directory_invalid", "cannot make a directory for the nodes' files")
+  local directory = args.directory and ("%s/seed-%d"):format(args.directory, args.seed)
+    or files.make_temporary("jangada-demo")
+  if not directory or not files.make_directory(directory) then
+    errors.raise("directory_invalid", "cannot make a directory for the nodes' files%s",
+      directory and ": " .. directory or "")
   end
   for i = 1, NODES do
     local path = ("%s/n%d.db"):format(directory, i)
     check_ours(path)
-    os.remove(path)
-    os.remove(path .. "-lock")
+    files.remove_store(path)
   end
   return directory
 end

@@ -6,6 +6,7 @@
 -- removed when the world is closed or collected.
 
 local errors = require "jangada.errors"
+local files = require "jangada.files"
 local store = require "jangada.store"
 
 local Disk = {}
@@ -20,10 +21,6 @@ local JOURNAL_SIZE <const> = 1 << 20 -- bytes; it is written full of zeros for e
 local temporary = {} -- parent directory -> guard of the temporary directory in it
 local worlds = 0     -- worlds that had files there: numbers their names
 
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
 -- Whether files can be made in a directory.
 local function is_usable(directory)
   local path = ("%s/.jangada-%s"):format(directory, tostring(temporary):match("%w+$"))
@@ -37,8 +34,7 @@ end
 local function make_temporary(parent)
   local guard = temporary[parent]
   if guard then return guard.path end
-  local pipe <close> = assert(io.popen(("mktemp -d %s/jangada-XXXXXX"):format(quote(parent))))
-  local path = pipe:read("l")
+  local path = files.make_temporary("jangada", parent)
   if not path then errors.raise("directory_invalid", "cannot make a directory in %s", parent) end
   -- Collected at the end of the process, after the worlds whose files were in it.
   temporary[parent] = setmetatable({path = path}, {__gc = function(g) os.remove(g.path) end})
@@ -52,7 +48,7 @@ local function exists(path)
 end
 
 local function use_directory(directory, ids)
-  os.execute("mkdir -p " .. quote(directory) .. " 2>/dev/null")
+  files.make_directory(directory)
   if not is_usable(directory) then
     errors.raise("directory_invalid", "cannot make files in %s", directory)
   end
@@ -111,10 +107,7 @@ end
 ---Removes the files, if they are temporary. Their stores are closed.
 function Disk:remove()
   if not self.is_temporary then return end
-  for _, id in ipairs(self.ids) do
-    local path = self:path(id)
-    for _, suffix in ipairs{"", "-lock", "-journal"} do os.remove(path .. suffix) end
-  end
+  for _, id in ipairs(self.ids) do files.remove_store(self:path(id)) end
 end
 
 return M

@@ -5,16 +5,19 @@ describe("jangada db bench", function()
   after_each(command.clean)
 
   it("prints a rate for each operation, and removes its file", function()
-    local path = command.path()
-    local output = command.must{ "bench", path, "--count", "300", "--size", "5", "--batch", "7",
-      "--durability", "none" }
-    assert.matches("^300 values of 5 bytes, 7 a commit, durability none, in ", output)
-    for _, name in ipairs{ "append, in order", "put, random order", "get, random order",
-      "scan, forwards", "scan, backwards", "delete, random order" } do
-      assert.matches("\n  " .. name .. " +[%d.]+ +[%d,]+ +[%d.]+\n", output)
+    for _, durability in ipairs{ "none", "journal" } do
+      local path = command.path()
+      local output = command.must{ "bench", path, "--count", "300", "--size", "5", "--batch", "7",
+        "--durability", durability }
+      assert.matches("^300 values of 5 bytes, 7 a commit, durability " .. durability .. ", in ",
+        output)
+      for _, name in ipairs{ "append, in order", "put, random order", "get, random order",
+        "scan, forwards", "scan, backwards", "delete, random order" } do
+        assert.matches("\n  " .. name .. " +[%d.]+ +[%d,]+ +[%d.]+\n", output)
+      end
+      local pipe <close> = assert(io.popen("ls -A " .. path:match("^.*/")))
+      assert.equal("", pipe:read("a"))
     end
-    assert.is_nil(io.open(path))
-    assert.is_nil(io.open(path .. "-lock"))
   end)
 
   it("prints objects", function()

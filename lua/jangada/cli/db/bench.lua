@@ -2,6 +2,7 @@
 
 local arguments = require "jangada.cli.arguments"
 local errors = require "jangada.errors"
+local files = require "jangada.files"
 local json = require "jangada.cli.json"
 local screens = require "jangada.cli.screen"
 local session = require "jangada.cli.db.session"
@@ -28,12 +29,6 @@ function bench.define(parser)
   parser:option("--durability", "commit (default), journal or none.")
     :choices{ "commit", "journal", "none" }:default("commit"):show_default(false)
   session.json(parser, "Print a JSON object a line.")
-end
-
--- Seconds by the wall clock, which Lua itself tells in whole seconds only.
-local function now()
-  local pipe <close> = assert(io.popen("date +%s.%N"))
-  return tonumber((pipe:read("l"))) or os.time()
 end
 
 local function greatest_divisor(a, b)
@@ -128,9 +123,9 @@ local function measure(db, args)
   local results = {}
   for i, case in ipairs(measures(db, args)) do
     collectgarbage()
-    local started = now()
+    local started = screens.wall_clock()
     case[3]()
-    local seconds = math.max(now() - started, 1e-6)
+    local seconds = math.max(screens.wall_clock() - started, 1e-6)
     results[i] = { name = case[1], seconds = seconds, rate = args.count / seconds,
       bytes = args.count * case[2] / seconds }
   end
@@ -168,8 +163,7 @@ local function place(args)
     if file then errors.raise("file_exists", "%s: it exists already", args.file) end
     return args.file, nil
   end
-  local pipe <close> = assert(io.popen("mktemp -d \"${TMPDIR:-/tmp}/jangada-bench-XXXXXX\""))
-  local directory = pipe:read("l")
+  local directory = files.make_temporary("jangada-bench")
   if not directory then errors.raise("io_error", "no temporary directory can be made") end
   return directory .. "/bench.db", directory
 end
@@ -181,8 +175,7 @@ function bench.run(args, cli)
     if not db then errors.raise(code, "%s", message) end
     return measure(db, args)
   end)
-  os.remove(path)
-  os.remove(path .. "-lock")
+  files.remove_store(path)
   if directory then os.remove(directory) end
   if not ok then error(results, 0) end
   print_results(args, results, path)

@@ -4,6 +4,7 @@ local arguments = require "jangada.cli.arguments"
 local copying = require "jangada.cli.db.copying"
 local description = require "jangada.cli.db.description"
 local errors = require "jangada.errors"
+local files = require "jangada.files"
 local json = require "jangada.cli.json"
 local screens = require "jangada.cli.screen"
 local session = require "jangada.cli.db.session"
@@ -15,10 +16,6 @@ local thousands = screens.thousands
 local function define_files(parser)
   parser:argument("file", "The file that is copied; it is not changed."):argname("SOURCE")
   parser:argument("destination", "The new file; it must not exist."):argname("DEST")
-end
-
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
 local function check_destination(path)
@@ -76,7 +73,7 @@ end
 
 -- The access rights of the source, for its copy.
 local function mode_of(path)
-  local pipe <close> = assert(io.popen(("stat -c %%a -- %s 2>/dev/null"):format(quote(path))))
+  local pipe <close> = assert(io.popen(("stat -c %%a -- %s 2>/dev/null"):format(files.quote(path))))
   local mode = pipe:read("l") or ""
   return mode:find("^[0-7]+$") and tonumber(mode, 8) & 511 or 384 -- 0777, 0600
 end
@@ -132,17 +129,13 @@ end
 -- Gives the whole file its name, unless something else has it by now.
 local function publish(temporary, destination)
   local directory = destination:match("^(.*/)[^/]*$") or "."
-  local link = ("ln -- %s %s 2>/dev/null"):format(quote(temporary), quote(destination))
+  local link = ("ln -- %s %s 2>/dev/null"):format(files.quote(temporary),
+    files.quote(destination))
   if os.execute(link) ~= true then
     check_destination(destination)
     errors.raise("io_error", "%s: the copy cannot be linked there", destination)
   end
-  os.execute(("sync -- %s 2>/dev/null"):format(quote(directory))) -- the name too is on the disk
-end
-
-local function remove(path)
-  os.remove(path)
-  os.remove(path .. "-lock")
+  os.execute(("sync -- %s 2>/dev/null"):format(files.quote(directory))) -- it, too, is on the disk
 end
 
 function compact.run(args, cli)
@@ -159,7 +152,7 @@ function compact.run(args, cli)
     publish(temporary, args.destination)
     return counts, after
   end)
-  remove(temporary)
+  files.remove_store(temporary)
   if not ok then error(counts, 0) end
   print_result(args, before, after, counts)
   return cli.OK
