@@ -2,8 +2,6 @@ local files = require "jangada.files"
 local process = require "spec.support.process"
 
 describe("files", function()
-  after_each(process.clean)
-
   it("quotes any text for the shell", function()
     for _, text in ipairs{ "", "plain", "it's", "'", "a b", "$HOME `id` \\ \" * ~", "\n\t", "-x",
       "\xff\xfe" } do

@@ -31,7 +31,8 @@ local function version_text()
   return ("jangada %s, LMDB %s, %s"):format(store.version, store.lmdb_version, _VERSION)
 end
 
-local function make_parser(argparse)
+-- Whoever names a subcommand need not wait for the others to be loaded.
+local function make_parser(argparse, first)
   local parser = argparse("jangada",
     "BoltDB's storage model on LMDB, a Raft log on top, and a lab for consensus logic.")
     :require_command(true)
@@ -40,8 +41,11 @@ local function make_parser(argparse)
     print(version_text())
     os.exit(cli.OK, true)
   end)
-  local modules = {}
+  local modules, names = {}, subcommands
   for _, name in ipairs(subcommands) do
+    if name == first then names = { name } end
+  end
+  for _, name in ipairs(names) do
     modules[name] = require("jangada.cli." .. name)
     modules[name].define(parser:command(name))
   end
@@ -92,7 +96,7 @@ end
 function cli.main(arguments)
   local argparse = need("argparse", "lua-argparse", "argparse")
   if not argparse then return cli.FAILURE end
-  local parser, modules = make_parser(argparse)
+  local parser, modules = make_parser(argparse, arguments[1])
   local args, message = parse(parser, arguments)
   if not args then
     io.stderr:write(message)

@@ -24,8 +24,6 @@ local function sample(count)
 end
 
 describe("jangada db", function()
-  after_each(command.clean)
-
   it("lists its verbs, and each says what it does with examples", function()
     local help = must{ "--help" }
     for _, verb in ipairs(VERBS) do

@@ -1,8 +1,6 @@
 local process = require "spec.support.process"
 
 describe("jangada lab run", function()
-  after_each(process.clean)
-
   local function scenario(text)
     local path = process.directory() .. "/scenario.lua"
     process.write(path, text)

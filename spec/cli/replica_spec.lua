@@ -5,8 +5,6 @@ local replica = require "jangada.cli.replica"
 local store = require "jangada.store"
 
 describe("replica.read", function()
-  after_each(process.clean)
-
   local LINES <const> = { "one\n", "two\n", "three" }
 
   local function line(number, text, client)

@@ -37,7 +37,8 @@ describe("a network file system", function()
       local output = run("FAULT_FILESYSTEM=" .. number, open, path)
       assert.matches(("^nil\tremote_filesystem\t%s: on a network or FUSE filesystem "
         .. "%%(allow_remote makes it all the same%%)\nnil\tnot_found\t[^\n]*\n"
-        .. "nil\tremote_filesystem\t[^\n]*\nnil\t[^\n]*No such file"):format(path), output)
+        .. "nil\tremote_filesystem\t[^\n]*\nnil\t[^\n]*No such file"):format(
+        path:gsub("%p", "%%%0")), output)
       fresh.open(path):close()
       local _, count = run("FAULT_FILESYSTEM=" .. number, open, path)
         :gsub("nil\tremote_filesystem\t[^\n]*allow_remote", "")

@@ -89,6 +89,4 @@ function command.lines(text)
   return lines
 end
 
-command.clean = process.clean
-
 return command

@@ -1,6 +1,7 @@
 -- Fresh files for the store's specs: paths in a private directory, opened stores that close by
 -- themselves, and a check that no other DB was left open. Use: `after_each(fresh.clean)`.
 local errors = require "jangada.errors"
+local files = require "jangada.files"
 local store = require "jangada.store"
 
 local fresh = {}
@@ -11,20 +12,14 @@ fresh.durability = os.getenv("DURABILITY") or "none"
 --- With a journal some things are different (docs/journal.md): a spec then says what holds instead.
 fresh.journals = fresh.durability == "journal"
 
-local function run(command)
-  local pipe <close> = assert(io.popen(command))
-  local output = pipe:read("a")
-  return output, pipe:close()
-end
-
-local in_memory = os.rename("/dev/shm", "/dev/shm") and "TMPDIR=/dev/shm " or ""
-local directory = run(in_memory .. "mktemp -d -t jangada.XXXXXX"):gsub("\n", "")
+local in_memory = os.rename("/dev/shm", "/dev/shm") and "/dev/shm" or nil
+local directory = assert(files.make_temporary("jangada", in_memory))
 fresh.directory = directory
 fresh.owner = setmetatable({}, { -- lives as long as this module, and takes the directory along
   __gc = function() os.execute("rm -rf '" .. directory .. "'") end,
 })
 
-local paths = 0
+local paths, removed = 0, 0 -- how many there were so far
 local mine = {} -- opened by fresh.open
 local all = setmetatable({}, { __mode = "v" }) -- opened by whomever: collected ones drop out
 
@@ -35,10 +30,14 @@ function store.open(...)
   return db, message, code
 end
 
+local function path_of(i)
+  return ("%s/%d.db"):format(directory, i)
+end
+
 --- A path in the private directory that was not used before.
 function fresh.path()
   paths = paths + 1
-  return ("%s/%d.db"):format(directory, paths)
+  return path_of(paths)
 end
 
 --- Opens a store, unflushed unless `options` or DURABILITY say otherwise; `clean` closes it.
@@ -56,22 +55,28 @@ function fresh.open(path, options)
   return db, path
 end
 
---- Closes what `open` opened, removes all files, and fails if another DB is open still.
+local function count_open()
+  local count = 0
+  for _, db in pairs(all) do
+    if db:path() ~= "" then count = count + 1 end
+  end
+  return count
+end
+
+--- Closes what `open` opened, removes the stores, and fails if another DB is open still.
 function fresh.clean()
   for i = #mine, 1, -1 do
     mine[i]:close{ force = true }
     mine[i] = nil
   end
-  collectgarbage()
-  local left = 0
+  if count_open() > 0 then collectgarbage() end -- they may be garbage
+  local left = count_open()
   for i, db in pairs(all) do
-    if db:path() ~= "" then
-      left = left + 1
-      db:close{ force = true }
-    end
+    db:close{ force = true }
     all[i] = nil
   end
-  os.execute("rm -rf '" .. directory .. "'/*")
+  for i = removed + 1, paths do files.remove_store(path_of(i)) end
+  removed = paths
   assert(left == 0, left .. " DB left open")
 end
 

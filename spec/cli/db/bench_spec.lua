@@ -2,8 +2,6 @@ local cjson = require "cjson"
 local command = require "spec.support.db_command"
 
 describe("jangada db bench", function()
-  after_each(command.clean)
-
   it("prints a rate for each operation, and removes its file", function()
     for _, durability in ipairs{ "none", "journal" } do
       local path = command.path()

@@ -22,8 +22,6 @@ local function sample()
 end
 
 describe("jangada db buckets", function()
-  after_each(command.clean)
-
   it("lists buckets in a table, with what is special about them", function()
     assert.equal([[
   bucket     keys  buckets  kind
@@ -129,8 +127,6 @@ DATA=END
 end)
 
 describe("jangada db inspect", function()
-  after_each(command.clean)
-
   it("draws the tree with lines in a UTF-8 locale", function()
     local path = sample()
     assert.equal(path .. [[  (6 buckets, 1,505 keys)
@@ -161,8 +157,6 @@ describe("jangada db inspect", function()
 end)
 
 describe("jangada db stats", function()
-  after_each(command.clean)
-
   it("counts keys and pages of each bucket, with those in it", function()
     local output = must{ "stats", sample() }
     for _, line in ipairs{

@@ -45,8 +45,6 @@ local function files_beside(path)
 end
 
 describe("jangada db compact", function()
-  after_each(command.clean)
-
   it("copies all buckets, keys, sequences and kinds into a smaller file (Bolt 71, 96)", function()
     local source, copy = make(), command.path()
     local before = command.read(source)
@@ -204,8 +202,6 @@ DATA=END
 end)
 
 describe("jangada db backup", function()
-  after_each(command.clean)
-
   it("copies a file with all that is in it", function()
     local source, copy = make(), command.path()
     local output = must{ "backup", source, copy }

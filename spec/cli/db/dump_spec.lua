@@ -20,8 +20,6 @@ local function sample()
 end
 
 describe("jangada db dump", function()
-  after_each(command.clean)
-
   for _, name in ipairs{ "text", "ascii-encoded", "hex" } do
     it("prints path, key and value of everything, to be read back from format " .. name, function()
       local form = format.named(name)

@@ -13,8 +13,6 @@ local function sample()
 end
 
 describe("jangada db info", function()
-  after_each(command.clean)
-
   it("tells the facts of a file in words", function()
     local path = sample()
     local output = must{ "info", path }
@@ -39,8 +37,6 @@ describe("jangada db info", function()
 end)
 
 describe("jangada db check", function()
-  after_each(command.clean)
-
   it("exits with 0 when nothing is wrong", function()
     local path = sample()
     assert.matches(path .. ": clean (", must{ "check", path }, 1, true)

@@ -25,8 +25,6 @@ local function accounts()
 end
 
 describe("jangada db keys", function()
-  after_each(command.clean)
-
   it("lists keys in order, without the buckets among them", function()
     local path = accounts()
     assert.equal("ann\nanna\nbob\ncarl\n", must{ "keys", path, "accounts" })
@@ -77,8 +75,6 @@ describe("jangada db keys", function()
 end)
 
 describe("jangada db get", function()
-  after_each(command.clean)
-
   it("prints a value and a newline, or the bytes alone", function()
     local path = accounts()
     assert.equal("is ann\n", must{ "get", path, "accounts", "ann" })
@@ -108,8 +104,6 @@ describe("jangada db get", function()
 end)
 
 describe("jangada db put", function()
-  after_each(command.clean)
-
   for _, format in ipairs{ "text", "ascii-encoded", "hex" } do
     it("stores any bytes that get, keys and dump print, in format " .. format, function()
       local form = require("jangada.cli.db.format").named(format)
@@ -203,8 +197,6 @@ describe("jangada db put", function()
 end)
 
 describe("jangada db delete", function()
-  after_each(command.clean)
-
   it("deletes a key, and exits with 1 when there is none", function()
     local path = accounts()
     must{ "delete", path, "accounts", "ann" }
@@ -228,8 +220,6 @@ describe("jangada db delete", function()
 end)
 
 describe("JSON of keys and values", function()
-  after_each(command.clean)
-
   it("is read back by another program, with the bytes that are no UTF-8", function()
     local path = command.file(function(tx)
       local bucket = tx:create_bucket("b")

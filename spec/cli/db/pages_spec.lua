@@ -19,8 +19,6 @@ local function rows_of(...)
 end
 
 describe("jangada db pages", function()
-  after_each(command.clean)
-
   it("lists every page once, with who uses it", function()
     local path = sample()
     local next_page = 0
@@ -67,8 +65,6 @@ describe("jangada db pages", function()
 end)
 
 describe("jangada db page", function()
-  after_each(command.clean)
-
   local function page_of(path, kind, tree)
     for _, row in ipairs(rows_of("pages", path, "--kind", kind, "--json")) do
       if row.tree == tree then return tostring(row.page) end

@@ -17,8 +17,6 @@ local function crashed(count)
 end
 
 describe("jangada db recover", function()
-  after_each(command.clean)
-
   it("brings in what the journal holds; the file is then whole without it", function()
     local path = crashed(3)
     assert.equal("3 commits brought in; the file is whole without its journal\n",
