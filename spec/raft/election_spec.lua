@@ -1,16 +1,10 @@
 -- Sections 5.1, 5.2 and 5.4.1 of the extended Raft paper.
 local Log = require "jangada.log"
-local fake_node = require "spec.support.fake_node"
-local raft = require "jangada.raft"
+local fakes = require "spec.support.fakes"
 local raft_cluster = require "spec.support.raft_cluster"
 local scratch = require "spec.support.scratch"
 
-local function boot(config)
-  config = config or {}
-  config.protocol = config.protocol or raft.protocol
-  config.db = config.db or scratch.open()
-  return fake_node.new(config)
-end
+local boot = fakes.boot
 
 local function save(db, fields) Log.open(db, "replog"):save(fields) end
 

@@ -8,15 +8,7 @@ local function exists(path)
   return f ~= nil
 end
 
-local function bytes(path)
-  local f <close> = assert(io.open(path, "rb"))
-  return f:read("a")
-end
-
-local function write_file(path, content)
-  local f <close> = assert(io.open(path, "wb"))
-  f:write(content)
-end
+local bytes, write_file = fresh.read_file, fresh.write_file
 
 -- store.open must refuse, and leave nothing open.
 local function refuses(code, path, options)

@@ -1,5 +1,5 @@
 -- Several processes on one file: the owner's lock, `shared`, `read_only`, and deaths.
--- process_spec.lua has forks, threads and Lua states.
+-- process_spec.lua has forks, threads_spec.lua threads and Lua states.
 local children = require "spec.support.children"
 local fresh = require "spec.support.fresh"
 local store = require "jangada.store"

@@ -15,15 +15,7 @@ damage.root = "\1jangada"
 local File = {}
 File.__index = File
 
-local function read(path)
-  local f <close> = assert(io.open(path, "rb"))
-  return f:read("a")
-end
-
-local function write(path, bytes)
-  local f <close> = assert(io.open(path, "wb"))
-  f:write(bytes)
-end
+local read, write = fresh.read_file, fresh.write_file
 
 --- The file at a path, remembered as it is now.
 function damage.of(path)

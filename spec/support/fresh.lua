@@ -130,6 +130,18 @@ function fresh.raises(code, fn, ...)
   return failure.message
 end
 
+--- All bytes of a file.
+function fresh.read_file(path)
+  local file <close> = assert(io.open(path, "rb"))
+  return file:read("a")
+end
+
+--- Makes a file of these bytes.
+function fresh.write_file(path, bytes)
+  local file <close> = assert(io.open(path, "wb"))
+  file:write(bytes)
+end
+
 --- Gathers what an iterator gives: {{key, value}, ...}; a nested bucket's value is false.
 function fresh.gather(...)
   local items = {}

@@ -16,6 +16,31 @@ function M.world(body, options)
   return lab.new(config)
 end
 
+---Runs a world of a protocol for a while.
+---@return table|nil verdict
+---@return table world closed
+function M.verdict_of(body, options)
+  local world <close> = M.world(body, options)
+  return world:run(100), world
+end
+
+---Runs a protocol in which a handler must raise an error of that code.
+---@return table verdict
+function M.fails_with(code, body, options)
+  local verdict = M.verdict_of(body, options)
+  assert(verdict, "no verdict")
+  assert(verdict.kind == "handler_error" and verdict.code == code, tostring(verdict))
+  return verdict
+end
+
+---Runs a protocol in which nothing must go wrong.
+---@return table world closed
+function M.succeeds(body, options)
+  local verdict, world = M.verdict_of(body, options)
+  assert(verdict == nil, verdict and verdict.traceback)
+  return world
+end
+
 ---The code of the error object that fn raises.
 ---@param fn function
 ---@return string|nil code

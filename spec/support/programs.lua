@@ -21,10 +21,7 @@ function programs.must(format, ...)
   return output
 end
 
-function programs.write_file(path, content)
-  local f <close> = assert(io.open(path, "wb"))
-  f:write(content)
-end
+programs.write_file = fresh.write_file
 
 local python
 for _, name in ipairs{ "/usr/bin/python3", "python3" } do
