@@ -33,7 +33,13 @@ update_by_instruction(uint32_t crc, const unsigned char *p, size_t n) {
     wide = _mm_crc32_u64(wide, word);
   }
   crc = (uint32_t)wide;
-  while (n-- > 0)
+  if ((n & 4) != 0) {
+    uint32_t word;
+    memcpy(&word, p, 4);
+    crc = _mm_crc32_u32(crc, word);
+    p += 4;
+  }
+  for (n &= 3; n > 0; n--)
     crc = _mm_crc32_u8(crc, *p++);
   return crc;
 }
@@ -57,7 +63,10 @@ static void initialize(void) {
 #endif
 }
 
-uint32_t jg_crc32c(uint32_t seed, const void *data, size_t size) {
+void jg_crc32c_open(void) {
   pthread_once(&once, initialize);
+}
+
+uint32_t jg_crc32c(uint32_t seed, const void *data, size_t size) {
   return ~update(~seed, data, size);
 }

@@ -457,6 +457,7 @@ void jg_push_queue(lua_State *L);
 
 /* ---- crc32c.c ------------------------------------------------------------------------------ */
 
+void jg_crc32c_open(void); /* before the first */
 uint32_t jg_crc32c(uint32_t seed, const void *data, size_t size);
 
 #endif

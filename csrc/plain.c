@@ -23,7 +23,7 @@ static const uint64_t kinds[] = {UINT64_C(0x1F83D9ABFB41BD6B), UINT64_C(0x510E52
                                  UINT64_C(0x7461626C65737461), UINT64_C(0x61C8864680B583EB)};
 
 typedef struct walk {
-  bool copies;
+  bool copies, digests;
   int tables_left;
 } walk;
 
@@ -40,10 +40,10 @@ static uint64_t hash_string(const char *s, size_t size) {
   return mix(jg_crc32c(0, s, size) + kinds[BYTES], size);
 }
 
-/* The hash of anything plain but a table; false for anything else. */
-static bool hash_scalar(lua_State *L, int idx, uint64_t *hash) {
+/* The hash of anything plain but a table, whose type is known; false for anything else. */
+static bool hash_scalar(lua_State *L, int idx, int type, uint64_t *hash) {
   size_t size;
-  switch (lua_type(L, idx)) {
+  switch (type) {
   case LUA_TSTRING: {
     const char *s = lua_tolstring(L, idx, &size);
     *hash = hash_string(s, size);
@@ -68,10 +68,18 @@ static bool hash_scalar(lua_State *L, int idx, uint64_t *hash) {
 
 static bool walk_table(lua_State *L, walk *w, int depth, uint64_t *digest);
 
-/* Hashes the value on top of the stack; a table is replaced by its copy, or by nil. */
+/* Hashes the value on top of the stack; a table that is copied is replaced by its copy. */
 static bool walk_value(lua_State *L, walk *w, int depth, uint64_t *hash) {
-  return lua_type(L, -1) == LUA_TTABLE ? walk_table(L, w, depth, hash)
-                                       : hash_scalar(L, lua_gettop(L), hash);
+  int type = lua_type(L, -1);
+  if (type == LUA_TTABLE) return walk_table(L, w, depth, hash);
+  return !w->digests || hash_scalar(L, -1, type, hash);
+}
+
+/* The share of a field in the digest of its table, from the hashes of key and value. */
+static uint64_t mix_field(uint64_t key, uint64_t value) {
+  uint64_t a = (key ^ value * ODD) * ODD_TOO + value;
+  a = (a ^ a >> 29) * ODD;
+  return a ^ a >> 32;
 }
 
 /* The fields of a copy wait on the stack until they are this many, or all: a table that is made of
@@ -104,35 +112,38 @@ static bool walk_table(lua_State *L, walk *w, int depth, uint64_t *digest) {
   if (depth >= DEPTH_MAX || w->tables_left-- <= 0) return false;
   if (lua_getmetatable(L, from)) return false;
   luaL_checkstack(L, 2 * HELD_MAX + 8, "plain data");
-  int length = w->copies ? (int)lua_rawlen(L, from) : 0;
-  bool is_made = length > 0;
-  if (is_made)
-    lua_createtable(L, length, 0);
-  else
-    lua_pushnil(L);
-  uint64_t sum = kinds[TABLE], a, b;
+  bool is_made = false;
+  if (w->copies) {
+    int length = (int)lua_rawlen(L, from);
+    is_made = length > 0;
+    if (is_made)
+      lua_createtable(L, length, 0);
+    else
+      lua_pushnil(L);
+  }
+  uint64_t sum = kinds[TABLE], key = 0, value = 0;
   lua_pushnil(L);
   while (lua_next(L, from) != 0) {
-    if (!hash_scalar(L, -2, &a)) return false;
-    if (!walk_value(L, w, depth + 1, &b)) return false;
-    a = (a ^ b * ODD) * ODD_TOO + b;
-    a = (a ^ a >> 29) * ODD;
-    sum += a ^ a >> 32;
+    if (w->digests && !hash_scalar(L, -2, lua_type(L, -2), &key)) return false;
+    if (!walk_value(L, w, depth + 1, &value)) return false;
+    if (w->digests) sum += mix_field(key, value);
     if (w->copies)
       copy_field(L, to, &is_made, &held);
     else
       lua_pop(L, 1);
   }
-  if (w->copies && !is_made) make_copy(L, to, held, held);
-  lua_replace(L, from);
+  if (w->copies) {
+    if (!is_made) make_copy(L, to, held, held);
+    lua_replace(L, from);
+  }
   *digest = sum;
   return true;
 }
 
-/* Replaces the value at index 1 by its copy, or by nil if none is made, and pushes its digest: nil
-** when the value is not plain, nests deeper than it may or holds too many tables. */
+/* Replaces the value at index 1 by its copy, if that is asked for, and pushes its digest: nil when
+** the value is not plain, nests deeper than it may or holds too many tables. */
 static int walk_argument(lua_State *L, bool copies) {
-  walk w = {copies, TABLES_MAX};
+  walk w = {copies, true, TABLES_MAX};
   uint64_t digest;
   lua_settop(L, 1);
   if (walk_value(L, &w, 0, &digest)) {
@@ -147,6 +158,16 @@ static int walk_argument(lua_State *L, bool copies) {
 /* copy(value): the copy, and the digest or nil */
 static int plain_copy(lua_State *L) {
   return walk_argument(L, true);
+}
+
+/* clone(value): the copy of what is known to be plain */
+static int plain_clone(lua_State *L) {
+  walk w = {true, false, TABLES_MAX};
+  uint64_t digest;
+  lua_settop(L, 1);
+  walk_value(L, &w, 0, &digest);
+  lua_settop(L, 1);
+  return 1;
 }
 
 /* copy_body(body): the same of what can be the body of a message, nil and nil for all else */
@@ -170,8 +191,25 @@ static int plain_digest(lua_State *L) {
   return 1;
 }
 
+/* digest_field(key, value): its share in the digest of its table, or nil */
+static int plain_digest_field(lua_State *L) {
+  walk w = {false, true, TABLES_MAX};
+  uint64_t key, value;
+  lua_settop(L, 2);
+  if (hash_scalar(L, 1, lua_type(L, 1), &key) && walk_value(L, &w, 1, &value))
+    lua_pushinteger(L, (lua_Integer)mix_field(key, value));
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"copy", plain_copy}, {"copy_body", plain_copy_body}, {"digest", plain_digest}, {NULL, NULL}};
+    {"copy", plain_copy},
+    {"clone", plain_clone},
+    {"copy_body", plain_copy_body},
+    {"digest", plain_digest},
+    {"digest_field", plain_digest_field},
+    {NULL, NULL}};
 
 /* Pushes what jangada.node.plain is made of. */
 void jg_push_plain(lua_State *L) {

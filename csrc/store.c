@@ -50,7 +50,7 @@ void *jg_test_handle(lua_State *L, int idx, const char *name) {
   void *handle = lua_touserdata(L, idx);
   if (handle == NULL || !lua_getmetatable(L, idx)) return NULL;
   lua_rawgetp(L, LUA_REGISTRYINDEX, name);
-  bool is_of_class = lua_rawequal(L, -1, -2);
+  bool is_of_class = lua_topointer(L, -1) == lua_topointer(L, -2);
   lua_pop(L, 2);
   return is_of_class ? handle : NULL;
 }
@@ -105,6 +105,7 @@ static const luaL_Reg functions[] = {{"open", jg_store_open},
 int luaopen_jangada_store(lua_State *L);
 
 __attribute__((visibility("default"))) int luaopen_jangada_store(lua_State *L) {
+  jg_crc32c_open();
   jg_open_errors(L);
   jg_open_db(L);
   jg_open_tx(L);

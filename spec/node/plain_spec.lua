@@ -63,6 +63,19 @@ describe("plain.copy", function()
   end)
 end)
 
+describe("plain.clone", function()
+  it("copies what copy copies", function()
+    local value = {type = "x", list = {{1, "a"}, {2, "b"}}, [2.5] = true, empty = {}}
+    local clone = plain.clone(value)
+    assert.same(value, clone)
+    assert.equal(plain.digest(value, "value"), plain.digest(clone, "clone"))
+    clone.list[1][2] = "changed"
+    assert.equal("a", value.list[1][2])
+    assert.equal("text", plain.clone("text"))
+    assert.is_nil(plain.clone(nil))
+  end)
+end)
+
 describe("plain.digest", function()
   local function digest(value) return plain.digest(value, "value") end
 

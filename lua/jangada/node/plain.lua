@@ -113,19 +113,13 @@ end
 ---Copies what is known to be plain.
 ---@param value any plain data
 ---@return any copy
-function M.clone(value)
-  return (try_copy(value))
-end
-
-local EMPTY <const> = try_digest({})
+M.clone = store.plain.clone
 
 ---The share of one field in the digest of its table: adding it to the table's digest gives the
 ---digest of the table with that field.
 ---@param key string|number|boolean
----@param value string|number|boolean
----@return integer
-function M.digest_field(key, value)
-  return M.digest({[key] = value}, "field") - EMPTY
-end
+---@param value any plain data
+---@return integer|nil digest nil when it is not plain
+M.digest_field = store.plain.digest_field
 
 return M
