@@ -1,6 +1,8 @@
 --- How a client's command stands in the log: who sent it, its number, then the command itself,
 --- raw, so that any LMDB tool shows it.
 
+local pack, unpack, sub = string.pack, string.unpack, string.sub
+
 local command = {}
 
 --- Entry types.
@@ -15,7 +17,7 @@ command.CLIENT_MAX = 255 -- bytes
 ---@param payload string what the state machine is given
 ---@return string data
 function command.encode(client, number, payload)
-  return string.pack(">s1I8", client, number) .. payload
+  return pack(">s1I8", client, number) .. payload
 end
 
 --- Takes the data of an entry apart.
@@ -24,8 +26,8 @@ end
 ---@return integer number
 ---@return string payload
 function command.decode(data)
-  local client, number, at = string.unpack(">s1I8", data)
-  return client, number, data:sub(at)
+  local client, number, at = unpack(">s1I8", data)
+  return client, number, sub(data, at)
 end
 
 return command

@@ -110,7 +110,7 @@ local function accept(raft, message)
   local position = rules.first_new_entry(log, prev_index, entries)
   if position then
     local first = prev_index + position
-    if first <= log:last_index() then raft.node:reached("log_truncated") end
+    if first <= raft.state.last then raft.node:reached("log_truncated") end
     if position > 1 then entries = table.move(entries, position, #entries, 1, {}) end
     raft.state.commit = commit -- saved with the entries, applied below
     server.persist(raft, entries, first)

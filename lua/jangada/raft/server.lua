@@ -14,6 +14,8 @@ local server = {}
 --- How far the saved commit index may stay behind while entries come; at rest it does not.
 server.COMMIT_LAG_MAX = 64
 
+local COMMIT_LAG_MAX <const> = server.COMMIT_LAG_MAX
+
 ---@class jangada.Raft
 ---@field node table what the world gives
 ---@field rules table the decisions
@@ -82,7 +84,7 @@ function server.persist(raft, entries, first)
   local is_changed = term ~= state.term or vote ~= state.vote
   if entries then
     local commit = state.commit
-    local takes_commit = is_changed or commit - saved_commit >= server.COMMIT_LAG_MAX
+    local takes_commit = is_changed or commit - saved_commit >= COMMIT_LAG_MAX
     log:save_fields(state.term, state.vote, takes_commit and commit or nil, entries, first)
     log:note_commit(commit)
     state.last = log:last_index()

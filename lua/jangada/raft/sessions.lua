@@ -17,9 +17,11 @@ local sessions = {}
 --- can be submitted together.
 sessions.ANSWERS_MAX = 1024
 
+local ANSWERS_MAX <const> = sessions.ANSWERS_MAX
+
 ---@class jangada.raft.Session
 ---@field applied integer the last number applied, 0 before the first
----@field answers table<integer, any> by number, the last ANSWERS_MAX of them
+---@field answers table<integer, any> the last ANSWERS_MAX of them, by number % ANSWERS_MAX
 
 ---@class jangada.raft.Sessions
 ---@field applied table<string, jangada.raft.Session> by client
@@ -44,8 +46,7 @@ function sessions.apply(self, rules, machine, data)
   end
   if not rules.is_new_command(number, session.applied) then return end
   session.applied = number
-  session.answers[number] = machine:apply(payload)
-  session.answers[number - sessions.ANSWERS_MAX] = nil
+  session.answers[number % ANSWERS_MAX] = machine:apply(payload)
 end
 
 --- Learns what the log holds of each client beyond what is applied: once, by a new leader.
@@ -95,10 +96,10 @@ end
 ---@return any[]|nil answers nil if some of them are no longer kept
 function sessions.answers(self, client, first, last)
   local session = self.applied[client]
-  if first <= session.applied - sessions.ANSWERS_MAX then return nil end
+  if first <= session.applied - ANSWERS_MAX then return nil end
   local kept, answers = session.answers, {}
   for number = first, last do
-    answers[#answers + 1] = kept[number]
+    answers[#answers + 1] = kept[number % ANSWERS_MAX]
   end
   return answers
 end
