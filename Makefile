@@ -9,7 +9,7 @@ INPUT     ?= $(firstword $(wildcard $(patsubst -I%,%/lmdb.h,$(shell pkg-config -
 SEED      ?= 1
 
 WARNINGS  := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
-ALL_CFLAGS = $(WARNINGS) -D_GNU_SOURCE -fPIC -fno-plt -fvisibility=hidden -MMD -MP $(CFLAGS) \
+ALL_CFLAGS = $(WARNINGS) -D_GNU_SOURCE -fPIC -fvisibility=hidden -MMD -MP $(CFLAGS) \
              $(shell pkg-config --cflags lua5.4 lmdb)
 ALL_LIBS   = $(shell pkg-config --libs lmdb) -pthread
 SOURCES   := $(wildcard csrc/*.c)
@@ -41,7 +41,7 @@ $(MODULE): $(OBJECTS)
 $(BUILD)/obj/%.o: csrc/%.c Makefile
 	@mkdir -p $(@D)
 	@echo "  $(CC) $<"
-	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	@$(CC) $(ALL_CFLAGS) -fno-plt -c -o $@ $<
 
 spec-tools: $(SPEC_TOOLS) ## build what the specs need beside the module
 	@:

@@ -130,6 +130,7 @@ build = {
     ["jangada.node"] = "lua/jangada/node.lua",
     ["jangada.node.database"] = "lua/jangada/node/database.lua",
     ["jangada.node.environment"] = "lua/jangada/node/environment.lua",
+    ["jangada.node.methods"] = "lua/jangada/node/methods.lua",
     ["jangada.node.modules"] = "lua/jangada/node/modules.lua",
     ["jangada.node.order"] = "lua/jangada/node/order.lua",
     ["jangada.node.plain"] = "lua/jangada/node/plain.lua",

@@ -107,6 +107,10 @@ describe("the environment of a protocol", function()
     refused("local m = {} setmetatable({}, m) m.__mode = 'v'")
   end)
 
+  it("finds a finalizer that a metatable was given since it was last set", function()
+    refused("local m = {} setmetatable({}, m) m.__gc = function() end setmetatable({}, m)")
+  end)
+
   it("loads text into itself, and no bytecode", function()
     assert.equal(3, run"return load('return 1 + 2')()")
     assert.equal(5, run"x = 5 return load('return x')()")

@@ -29,19 +29,26 @@ function M.new(world, id, index)
   }, Client)
 end
 
----Sends a message. It may get lost.
----@param dest string a node
----@param body table plain data with a string `type`
----Raises `unknown_destination`, `body_invalid`, `not_plain`.
-function Client:send(dest, body)
+local function check_message(self, dest, body)
   if not self.world.endpoints[dest] then
     errors.raise("unknown_destination", "there is no node or client %s", tostring(dest))
   end
   if type(body) ~= "table" or type(body.type) ~= "string" then
     errors.raise("body_invalid", "the body of a message is a table with a string `type`")
   end
-  local copy, digest = plain.copy(body, "body")
-  self.world.host:transmit(self, dest, copy, digest)
+end
+
+local function transmit(self, dest, body, digest)
+  self.world.host.transmit(self, {n = 2, {src = self.id, dest = dest, body = body}, digest})
+end
+
+---Sends a message. It may get lost.
+---@param dest string a node
+---@param body table plain data with a string `type`
+---Raises `unknown_destination`, `body_invalid`, `not_plain`.
+function Client:send(dest, body)
+  check_message(self, dest, body)
+  transmit(self, dest, plain.copy(body, "body"))
 end
 
 local function expire(_, step)
@@ -60,10 +67,16 @@ end
 ---@param fn fun(body: table|nil)
 ---Raises `unknown_destination`, `body_invalid`, `not_plain`.
 function Client:request(dest, body, timeout_ms, fn)
+  check_message(self, dest, body)
   local id = self.requests + 1
-  local copy = plain.copy(body, "body")
-  if type(copy) == "table" then copy.msg_id = id end
-  self:send(dest, copy)
+  local copy, digest = plain.copy(body, "body")
+  if copy.msg_id == nil then
+    copy.msg_id, digest = id, digest + plain.digest_field("msg_id", id)
+  else
+    copy.msg_id = id
+    digest = plain.digest(copy, "body")
+  end
+  transmit(self, dest, copy, digest)
   self.requests = id
   self.pending[id] = fn
   local world = self.world

@@ -37,7 +37,7 @@ local World = {}
 function World:fail(fields)
   if self.verdict then return end
   fields.time_us = self.time_us
-  self.verdict = verdicts.new(fields)
+  self.verdict, self.is_over = verdicts.new(fields), true
   if self.trace.observe then
     self.trace:row{kind = "verdict", node = fields.node, verdict = self.verdict}
   end
@@ -62,33 +62,37 @@ function World:judge_commit(machine, index, term, data)
   end
 end
 
--- Ends a turn of a node: folds its state into the trace, with what the turn was (the key of a
--- message, the time of a timer), and runs the invariants on it.
-local function finish_turn(self, machine, failure, key)
-  self.in_turn = false
-  local life, trace = machine.life, self.trace
-  if failure then
-    machine.state = nil
-    trace.value = mix(trace.value ~ key, machine.index)
-    return fail_turn(self, machine, failure)
-  end
-  local digest = life.state_digest
-  local value = (trace.value ~ digest) * ODD + key -- a fold in place, as in host.transmit
-  trace.value = value ~ value >> 32
-  machine.state = life.node.state
-  if trace.observe and digest ~= machine.digest then
-    trace:row{kind = "state", node = machine.id, state = plain.clone(machine.state)}
-  end
-  machine.digest = digest
+local function judge_turn(self, machine, wrote)
   local judges = self.turn_judges
   for i = 1, #judges do
     local invariant = judges[i]
-    local message = invariant:turn(machine, life.wrote)
+    local message = invariant:turn(machine, wrote)
     if message then
       self:fail{kind = "invariant_violated", name = invariant.name, node = machine.id,
         message = message}
     end
   end
+end
+
+-- Ends a turn of a node: folds its state into the trace, with what the turn was (the key of a
+-- message, the time of a timer), and runs the invariants on it. What follows the key is what
+-- jangada.node tells of a turn.
+local function finish_turn(self, machine, key, failure, digest, wrote)
+  self.in_turn = false
+  local trace = self.trace
+  if failure then
+    machine.state = nil
+    trace.value = mix(trace.value ~ key, machine.index)
+    return fail_turn(self, machine, failure)
+  end
+  local value = (trace.value ~ digest) * ODD + key -- a fold in place, as in host.transmit
+  trace.value = value ~ value >> 32
+  machine.state = machine.life.node.state
+  if trace.observe and digest ~= machine.digest then
+    machine.digest = digest
+    trace:row{kind = "state", node = machine.id, state = plain.clone(machine.state)}
+  end
+  if self.turn_judges[1] then judge_turn(self, machine, wrote) end
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -106,6 +110,10 @@ end
 function World:fail_queue()
   self:fail{kind = "queue_exceeded",
     message = ("more than %d messages and timers wait"):format(self.queue_max)}
+end
+
+local function fail_events(self)
+  self:fail{kind = "events_exceeded", message = ("the run has taken %d events"):format(self.events)}
 end
 
 ---Runs a function later.
@@ -147,7 +155,7 @@ local function arrive(self, message, key)
   local endpoint, trace = self.endpoints[message.dest], self.trace
   local network = self.network
   local is_cut = network.groups and network:is_cut(message.src, message.dest)
-  if is_cut or not endpoint.up or endpoint.paused then
+  if is_cut or not endpoint.awake then
     return arrive_elsewhere(self, endpoint, message, key, is_cut)
   end
   self.delivered = self.delivered + 1
@@ -156,7 +164,7 @@ local function arrive(self, message, key)
       body = plain.clone(message.body)}
   end
   self.in_turn = true
-  finish_turn(self, endpoint, deliver(endpoint.life, message), key)
+  finish_turn(self, endpoint, key, deliver(endpoint.life, message))
 end
 
 -- A timer's entry comes up; false when it is of no account any more.
@@ -169,32 +177,13 @@ local function come_up(self, timer, time_us)
     return false
   end
   self.in_turn = true
-  local fired, failure = fire(life, timer, time_us)
+  local fired, failure, digest, wrote = fire(life, timer, time_us)
   self.in_turn = false
   if not fired then return false end
   self.timers_fired = self.timers_fired + 1
   local trace = self.trace
   if trace.observe then trace:row{kind = "timer", node = machine.id} end
-  finish_turn(self, machine, failure, self.time_us << 8 | machine.index)
-  return true
-end
-
--- What has come out of the queue happens; false when it was of no account.
-local function take(self, time_us, event, key)
-  self.time_us = time_us
-  if event.body then
-    arrive(self, event, key)
-  elseif event._life then
-    if not come_up(self, event, time_us) then return false end
-  elseif event.run(self, event) == false then
-    return false
-  end
-  local events = self.events + 1
-  self.events = events
-  if events >= self.events_max then
-    self:fail{kind = "events_exceeded",
-      message = ("the run has taken %d events"):format(events)}
-  end
+  finish_turn(self, machine, self.time_us << 8 | machine.index, failure, digest, wrote)
   return true
 end
 
@@ -223,17 +212,32 @@ local function limit_us_of(self, ms)
   return self.time_us + math.floor(ms * 1000)
 end
 
+-- Takes events up to a time, all there are without one, until a condition holds.
 local function advance(self, limit_us, is_done)
   local _guard <close> = begin_run(self)
   if is_done and is_done(self) then return true end
-  local heap = self.heap
-  while not self.verdict do
+  local heap, events_max = self.heap, self.events_max
+  while not self.is_over do
     local time_us, event, key = pop(heap, limit_us)
     if not time_us then
-      self.time_us = limit_us
+      self.time_us = limit_us or self.time_us
       break
     end
-    if take(self, time_us, event, key) and is_done and is_done(self) then return true end
+    self.time_us = time_us
+    local is_event = true -- else it was of no account
+    if event.body then
+      arrive(self, event, key)
+    elseif event._life then
+      is_event = come_up(self, event, time_us)
+    else
+      is_event = event.run(self, event) ~= false
+    end
+    if is_event then
+      local events = self.events + 1
+      self.events = events
+      if events >= events_max then fail_events(self) end
+      if is_done and is_done(self) then return true end
+    end
   end
   return false
 end
@@ -260,13 +264,8 @@ end
 ---@return boolean taken false when none waits, or the run has a verdict
 ---Raises `world_busy`, `world_closed`.
 function World:step()
-  local _guard <close> = begin_run(self)
-  while not self.verdict do
-    local time_us, event, key = pop(self.heap)
-    if not time_us then return false end
-    if take(self, time_us, event, key) then return true end
-  end
-  return false
+  local events = self.events
+  return advance(self, nil, function() return self.events > events end)
 end
 
 ---Ends a turn that did not come from the queue: a boot. For the world.

@@ -11,6 +11,7 @@ local M = {}
 ---@field index integer 1..number of nodes
 ---@field up boolean a node runs on it
 ---@field paused boolean the node is stopped; what comes up for it waits
+---@field awake boolean up and not paused: messages reach the node
 ---@field state any `node.state` as the last turn left it, nil when down
 ---@field db table|nil the store, nil when down
 ---@field boots integer lives so far
@@ -24,7 +25,7 @@ local M = {}
 function M.new(world, id, index, peers)
   return {
     world = world, id = id, index = index, peers = peers,
-    up = false, paused = false, state = nil, db = nil, boots = 0,
+    up = false, paused = false, awake = false, state = nil, db = nil, boots = 0,
     life = nil,                                   -- of jangada.node
     held = {}, held_times = {},                   -- what came up during a pause, and when
     chance = world.oracle:stream("node " .. id),  -- node:random
@@ -34,17 +35,18 @@ end
 
 ---Opens the store and boots a node from it: its boot is a turn.
 ---@param machine jangada.Machine which is down
----@return nil|table failure of the boot turn
+---@return nil|table failure of the boot turn, its digest, and whether it wrote (jangada.node.turn)
 function M.boot(machine)
   local world = machine.world
   machine.db = world.disk:open(machine.id)
-  machine.up, machine.paused, machine.boots = true, false, machine.boots + 1
-  local life, failure = node.boot(world.host, machine, {
+  machine.up, machine.paused, machine.awake = true, false, true
+  machine.boots = machine.boots + 1
+  local life, failure, digest, wrote = node.boot(world.host, machine, {
     id = machine.id, peers = machine.peers, db = machine.db,
     options = world.options, source = world.source,
   })
   machine.life = life
-  return failure
+  return failure, digest, wrote
 end
 
 ---Ends the node's life as kill -9 would; its store keeps what was committed.
@@ -53,7 +55,7 @@ function M.crash(machine)
   node.stop(machine.life)
   machine.db:abandon()
   machine.life, machine.db, machine.state = nil, nil, nil
-  machine.up, machine.paused = false, false
+  machine.up, machine.paused, machine.awake = false, false, false
   machine.held, machine.held_times = {}, {}
 end
 
@@ -66,13 +68,19 @@ function M.hold(machine, event, time_us)
   machine.held[n], machine.held_times[n] = event, time_us
 end
 
+---Begins a pause.
+---@param machine jangada.Machine which is up
+function M.pause(machine)
+  machine.paused, machine.awake = true, false
+end
+
 ---Ends a pause.
----@param machine jangada.Machine
+---@param machine jangada.Machine which is up
 ---@return table[] events what came up meanwhile
 ---@return integer[] times_us when
 function M.resume(machine)
   local held, times = machine.held, machine.held_times
-  machine.paused, machine.held, machine.held_times = false, {}, {}
+  machine.paused, machine.awake, machine.held, machine.held_times = false, true, {}, {}
   return held, times
 end
 

@@ -32,6 +32,20 @@ local function check_rate(rate)
   return rate
 end
 
+-- links[src][dest] is the link between two endpoints, made when it is first asked for: the stream
+-- of its delays, which has that of its losses as a field.
+local function new_links(oracle)
+  return setmetatable({}, {__index = function(links, src)
+    links[src] = setmetatable({}, {__index = function(from, dest)
+      local link = oracle:stream(("delay %s %s"):format(src, dest))
+      link.losses = oracle:stream(("loss %s %s"):format(src, dest))
+      from[dest] = link
+      return link
+    end})
+    return links[src]
+  end})
+end
+
 ---Makes the network of a world.
 ---@param oracle table
 ---@param options {delay_ms: number[]|nil, loss: number|nil} delay of a message, evenly between two
@@ -47,27 +61,12 @@ function M.new(oracle, options)
   local low, high = microseconds(options.delay_ms or {1, 10})
   local loss = check_rate(options.loss or 0)
   return setmetatable({
-    oracle = oracle,
-    links = {},                      -- links[source][destination] = link, made at first use
+    links = new_links(oracle),
     delay_us = low, spread = high - low + 1, -- now
     base_delay_us = low, base_spread = high - low + 1,
     loss = loss, base_loss = loss,
-    groups = nil,                    -- during a partition: id -> number of its group
+    groups = false,                  -- during a partition: id -> number of its group
   }, Network)
-end
-
-local function new_link(self, src, dest)
-  local from = self.links[src]
-  if not from then
-    from = {}
-    self.links[src] = from
-  end
-  local link = {
-    delays = self.oracle:stream(("delay %s %s"):format(src, dest)),
-    losses = self.oracle:stream(("loss %s %s"):format(src, dest)),
-  }
-  from[dest] = link
-  return link
 end
 
 ---Decides what becomes of a message that leaves now.
@@ -76,17 +75,15 @@ end
 ---@return integer|nil delay_us nil when it will not arrive
 ---@return string|nil why `cut` or `lost`
 function Network:fate(src, dest)
-  local from = self.links[src]
-  local link = from and from[dest] or new_link(self, src, dest)
-  local delays = link.delays
-  local count = delays.count + 1
-  delays.count = count -- delays:choose(self.spread), without the call
-  local delay = (mix(delays.seed, count) >> 1) % self.spread + self.delay_us
+  local link = self.links[src][dest]
+  local count = link.count + 1
+  link.count = count -- link:choose(self.spread), without the call
+  local delay = (mix(link.seed, count) >> 1) % self.spread + self.delay_us
   if src == dest then return 1 end
   if self.groups and self:is_cut(src, dest) then return nil, "cut" end
   if self.loss > 0 then
     local losses = link.losses
-    losses.count = delays.count - 1
+    losses.count = count - 1
     if losses:chance(self.loss) then return nil, "lost" end
   end
   return delay
@@ -123,7 +120,7 @@ end
 
 ---Ends the partition.
 function Network:heal()
-  self.groups = nil
+  self.groups = false
 end
 
 ---Changes the share of messages that get lost.

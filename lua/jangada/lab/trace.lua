@@ -24,7 +24,7 @@ local M = {}
 function M.new(seed, observe)
   return setmetatable({
     value = mix(seed, 0x74726163),
-    observe = observe,
+    observe = observe or false,
     world = nil, -- set by the world: rows carry its time
   }, Trace)
 end

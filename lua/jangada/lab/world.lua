@@ -52,12 +52,12 @@ function World:boot(machine)
     if invariant.booted then invariant:booted(machine) end
   end
   self.in_turn = true
-  local ok, failure = pcall(machines.boot, machine)
+  local ok, failure, digest, wrote = pcall(machines.boot, machine)
   self.in_turn = false
   if not ok then
     self:fail{kind = "store_failed", node = machine.id, message = tostring(failure)}
   else
-    self:finish_turn(machine, failure, machine.index)
+    self:finish_turn(machine, machine.index, failure, digest, wrote)
   end
 end
 
@@ -95,7 +95,7 @@ function World:pause(which)
   local machine = self:node(which)
   if not machine or not machine.up or machine.paused then return false end
   note(self, {kind = "pause", node = machine.id, index = machine.index})
-  machine.paused = true
+  machines.pause(machine)
   return true
 end
 
@@ -270,6 +270,8 @@ function M.new(parts)
     time_us = 0,
     heap = heaps.new(),
     verdict = nil,                   -- jangada.Verdict once something is wrong
+    is_over = false,                 -- there is one; quicker to see than what is nil, and so looked
+                                     -- for in the class too
     nodes = {},                      -- jangada.Machine by index
     ids = parts.ids,                 -- of the nodes, by index
     endpoints = {},                  -- id -> machine or client

@@ -20,27 +20,31 @@ local M = {}
 function M.new(db, name)
   return setmetatable({
     _db = db,        -- the real thing
-    _tx = nil,       -- the write transaction of the turn, once it has one
+    _tx = false,     -- the write transaction of the turn, once it has one
     _open = false,   -- a turn is under way: outside of one a protocol has no business here
     _depth = 0,      -- functions of update and view that are running on the turn's transaction
     _name = name,
   }, meta)
 end
 
-local function check_open(self)
-  if not self._open then errors.raise("turn_over", "a node can use its DB in its turns only") end
+local function raise_over()
+  errors.raise("turn_over", "a node can use its DB in its turns only")
+end
+
+local function check_owned(self)
+  if self._db:write_tx() ~= self._tx then
+    errors.raise("turn_owns_db", "the turn ends its transaction, the protocol does not")
+  end
 end
 
 -- Ends a function that ran on the turn's own transaction; `first` if it was what began it.
 local function finish(self, first, ok, ...)
   self._depth = self._depth - 1
-  local tx = self._db:write_tx()
-  if tx ~= self._tx then
-    errors.raise("turn_owns_db", "the turn ends its transaction, the protocol does not")
-  end
   if ok then return ... end
+  check_owned(self)
   if first then
-    self._tx = nil
+    local tx = self._tx
+    self._tx = false
     tx:rollback()
   end
   error((...), 0)
@@ -53,7 +57,7 @@ end
 ---@return any ... what fn returns
 ---Raises what fn raises; `turn_over` outside of a turn.
 function methods:update(fn, ...)
-  check_open(self)
+  if not self._open then raise_over() end
   local open = self._tx
   if open then return open:savepoint(fn, ...) end
   local tx = self._db:begin("write")
@@ -67,7 +71,7 @@ end
 ---@return any ... what fn returns
 ---Raises what fn raises; `turn_over` outside of a turn.
 function methods:view(fn, ...)
-  check_open(self)
+  if not self._open then raise_over() end
   local open = self._db:write_tx()
   if not open then return self._db:view(fn, ...) end
   self._depth = self._depth + 1
@@ -77,8 +81,8 @@ end
 ---The write transaction open now: the turn's, or the savepoint in it that an update has begun.
 ---@return table|nil tx
 function methods:write_tx()
-  check_open(self)
-  return self._tx and self._db:write_tx()
+  if not self._open then raise_over() end
+  return self._tx and self._db:write_tx() or nil
 end
 
 ---A name for messages: not a path, which would differ from run to run.
@@ -108,23 +112,20 @@ function M.is_bound(face)
   return face._depth > 0
 end
 
----Ends the turn's transaction by committing it, and shuts the face.
+---Ends the turn's transaction by committing it.
 ---@param face table of a turn that has a transaction
 ---Raises what the store raises when it cannot commit, `turn_owns_db` when it has been ended.
 function M.commit(face)
-  local tx = face._tx
-  if face._db:write_tx() ~= tx then
-    errors.raise("turn_owns_db", "the turn ends its transaction, the protocol does not")
-  end
-  tx:commit()
-  face._open, face._tx = false, nil
+  check_owned(face)
+  face._tx:commit()
+  face._tx = false
 end
 
 ---Ends the turn's transaction by rolling it back, if the turn has one, and shuts the face.
 ---@param face table
 function M.rollback(face)
   local tx = face._db:write_tx()
-  face._open, face._tx, face._depth = false, nil, 0
+  face._open, face._tx, face._depth = false, false, 0
   if tx then tx:rollback() end
 end
 

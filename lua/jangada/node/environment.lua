@@ -28,6 +28,10 @@ local M = {}
 local string_meta <const> = debug.getmetatable("")
 local host_strings <const> = string_meta.__index
 
+--- For jangada.node.turn, which enters and leaves without a call: the metatable of strings, and the
+--- methods that the process gives them.
+M.string_meta, M.host_strings = string_meta, host_strings
+
 ---Makes the methods of strings those of an environment.
 ---@param strings table `environment.string`
 function M.enter(strings)
@@ -121,8 +125,8 @@ local function add_metatables(env)
   end
 
   function env.setmetatable(t, meta, ...)
+    if type(meta) == "table" then check(meta) end
     if type(meta) == "table" and not known[meta] then
-      check(meta)
       known[meta] = true
       if debug.getmetatable(meta) then is_layered = true end
       if count < AUDITED_MAX then
@@ -146,7 +150,7 @@ local function add_metatables(env)
     turn = turn % count + 1
     local meta = list[turn]
     -- Without calls where there need be none: this is done in every turn.
-    if meta and (is_layered or meta.__mode ~= nil or meta.__gc ~= nil) then check(meta) end
+    if meta and (is_layered or meta.__mode ~= nil) then check(meta) end
   end
 end
 

@@ -2,8 +2,8 @@
 -- the environment of each boot, so that not even a module's locals are shared between nodes.
 --
 -- A boot must be cheap, since a campaign boots nodes by the thousand. So each file is compiled
--- once a process and each boot only undumps it; the source is read again each time a world is
--- made, and a file that has changed is compiled anew.
+-- once a process, as the body of a function of its environment, and all nodes share the code; the
+-- source is read again each time a world is made, and a file that has changed is compiled anew.
 
 local errors = require "jangada.errors"
 local store = require "jangada.store"
@@ -13,7 +13,7 @@ local M = {}
 ---@class jangada.Source
 ---@field name string what errors and tracebacks call it
 ---@field text string its source
----@field code string its compiled form
+---@field chunk_of fun(env: table): function the chunk, in an environment
 
 local compiled = {} -- chunk name -> Source
 
@@ -23,9 +23,13 @@ local function compile(name, text)
   if text:sub(1, 1) == "\27" then
     errors.raise("protocol_invalid", "%s is bytecode; a protocol is text", name)
   end
-  local chunk, message = load(text, name, "t", {})
-  if not chunk then errors.raise("protocol_invalid", "%s", message) end
-  source = {name = name, text = text, code = string.dump(chunk)}
+  -- What compiles alone compiles as the body of a function, too, and its lines keep their numbers.
+  local chunk_of, message = load(text, name, "t")
+  if chunk_of then
+    chunk_of, message = load("local _ENV = ... return function(...) " .. text .. "\nend", name, "t")
+  end
+  if not chunk_of then errors.raise("protocol_invalid", "%s", message) end
+  source = {name = name, text = text, chunk_of = chunk_of}
   compiled[name] = source
   return source
 end
@@ -112,20 +116,12 @@ function M.add_require(env)
       errors.raise("module_not_allowed", "%s requires itself, in a circle", name)
     end
     loading[name] = true
-    module = M.load(module_source(name), env)(name)
+    module = module_source(name).chunk_of(env)(name)
     loading[name] = nil
     if module == nil then module = true end
     loaded[name] = module
     return module
   end
-end
-
----Instantiates a source in an environment.
----@param source jangada.Source
----@param env table
----@return function chunk
-function M.load(source, env)
-  return assert(load(source.code, source.name, "b", env))
 end
 
 return M

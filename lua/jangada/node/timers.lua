@@ -25,12 +25,12 @@ end
 
 local function arm(timer, delay_us)
   local life = timer._life
-  local due_us = life.host:now_us(life.owner) + delay_us
+  local due_us = life.host.now_us(life.owner) + delay_us
   timer._due_us = due_us
   local queued_us = timer._queued_us
   if not queued_us or queued_us > due_us then
     timer._queued_us = due_us
-    life.host:schedule(life.owner, timer, due_us)
+    life.host.schedule(life.owner, timer, due_us)
   end
 end
 
@@ -85,7 +85,7 @@ function M.expire(timer, time_us)
   if not due_us then return nil end
   if due_us > time_us then
     timer._queued_us = due_us
-    timer._life.host:schedule(timer._life.owner, timer, due_us)
+    timer._life.host.schedule(timer._life.owner, timer, due_us)
     return nil
   end
   timer._due_us = nil
