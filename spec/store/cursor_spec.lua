@@ -62,7 +62,7 @@ for _, kind in ipairs(kinds) do
       assert.is_nil((c:seek("\255")))
     end)
 
-    it("goes nowhere before it was placed (Bolt 75)", function()
+    it("goes nowhere before it was placed (Bolt 75, trap 20)", function()
       fill "ab"
       walk "next=nil next=nil prev=nil prev=nil first=a"
     end)
@@ -133,7 +133,7 @@ for _, kind in ipairs(kinds) do
       assert.same({ { "b", false } }, fresh.gather(b:each()))
     end)
 
-    it("deletes once; then it stands on no item until it moves (Bolt 82 D)", function()
+    it("deletes once; then it stands on no item until it moves (Bolt 82 D, trap 20)", function()
       fill "abc"
       raises("cursor_unpositioned", c.delete, c)
       walk "seek:b=b delete=nil"
@@ -152,14 +152,14 @@ for _, kind in ipairs(kinds) do
       assert.same({ "b" }, fresh.keys(b:each()))
     end)
 
-    it("is between its neighbours after a delete", function()
+    it("is between its neighbours after a delete (trap 20)", function()
       fill "abcd"
       walk "seek:b=b delete=nil next=c"
       walk "delete=nil prev=a next=d delete=nil next=nil prev=a delete=nil next=nil prev=nil"
       assert.same({}, fresh.keys(b:each()))
     end)
 
-    it("keeps its place when its item is deleted by others (Bolt 85 D)", function()
+    it("keeps its place when its item is deleted by others (Bolt 85 D, trap 20)", function()
       fill "abcde"
       walk "seek:c=c"
       b:delete("c")
@@ -181,7 +181,7 @@ for _, kind in ipairs(kinds) do
       walk "next=d next=e next=f next=nil"
     end)
 
-    it("is one of many that do not disturb each other", function()
+    it("is one of many that do not disturb each other (trap 20)", function()
       for i = 1, 500 do b:put(("%04d"):format(i), "v") end
       local cursors = {}
       for i = 1, 20 do

@@ -255,7 +255,7 @@ describe("a shared file", function()
     end)
   end)
 
-  it("may outgrow the map of one that opened it with a smaller size_max (trap 10)", function()
+  it("may outgrow the map of one that opened it with a smaller size_max (traps 8, 10)", function()
     local db, path = open(nil, { size_max = 1 << 20 })
     db:update(function(tx) tx:create_bucket("b"):put("k", "v") end)
     local other <close> = worker(path, "{ shared = true }")
