@@ -217,14 +217,13 @@ int jg_journal_purge(jg_db *db) {
 
 /* ---- transactions of the user -------------------------------------------------------------- */
 
-/* Before a write transaction begins: the marker in the file must say that the journal counts, and
+/* Before a write transaction begins, and with the disk prepared: the marker in the file must say that the journal counts, and
 ** be of LMDB's last transaction; another program may have written since. A checkpoint that is due
 ** and fails now is tried again later; until then the journal takes more. */
 int jg_journal_prepare_write(jg_db *db) {
   jg_journal *j = db->journal;
   MDB_txn *parent;
-  int rc = jg_journal_prepare_disk(j);
-  if (rc == 0) rc = jg_parent(db, &parent);
+  int rc = jg_parent(db, &parent);
   if (rc != 0) return rc;
   if (j->marker_clean || mdb_txn_id(parent) != j->checkpoint_txn_id + 1)
     return switch_epoch(db, false, j->lsn);

@@ -146,7 +146,8 @@ static int run(lua_State *L, bool writable) {
     lua_error(L);
   }
   if (ok && !tx->h.open)
-    jg_raise(L, "tx_closed", "%s: the DB was closed within it", writable ? "update" : "view");
+    jg_raise(L, "tx_closed", "%s: %s within it", writable ? "update" : "view",
+             tx->db->h.open ? "its transaction was ended" : "the DB was closed");
   if (ok && writable)
     jg_tx_commit(L, at, true);
   else

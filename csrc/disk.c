@@ -22,7 +22,8 @@ static int lock(jg_disk *d) {
 }
 
 static int posix_open(jg_disk *d, bool make) {
-  d->fd = open(d->path, (d->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW);
+  int flags = (d->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  d->fd = open(d->path, flags);
   if (d->fd >= 0) return lock(d);
   if (errno != ENOENT || !make) return errno;
   d->fd = open(d->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, d->mode);

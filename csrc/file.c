@@ -103,14 +103,15 @@ static int64_t now_ms(void) {
 ** that does not exist is no failure yet, `missing` says so. */
 int jg_file_lock(const char *path, const jg_open_options *o, bool *missing, jg_failure *f) {
   *missing = false;
+  struct stat st;
   int fd = open(path, (o->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
-    *missing = errno == ENOENT;
     int rc = errno;
-    jg_fail(f, jg_code_of(rc), "%s: %s", path, strerror(rc));
+    bool is_link = rc == ENOENT && lstat(path, &st) == 0;
+    *missing = rc == ENOENT && !is_link;
+    jg_fail(f, jg_code_of(rc), "%s: %s%s", path, is_link ? "a symbolic link: " : "", strerror(rc));
     return -1;
   }
-  struct stat st;
   if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
     jg_fail(f, "invalid_file", "%s: not a regular file", path);
     close(fd);
@@ -144,7 +145,9 @@ bool jg_file_check_lock_file(const jg_db *db, const jg_open_options *o, jg_failu
   char path[PATH_MAX];
   struct stat st;
   int n = snprintf(path, sizeof path, "%s-lock", db->path);
-  if (n < 0 || n >= (int)sizeof path || stat(path, &st) != 0) return true;
+  if (n < 0 || n >= (int)sizeof path) return true;
+  if (stat(path, &st) != 0) return lstat(path, &st) != 0 || jg_fail_rc(f, errno, path);
+  if (!S_ISREG(st.st_mode)) return jg_fail(f, "invalid_file", "%s: not a regular file", path);
   if (jg_uses_lock_file(st.st_dev, st.st_ino))
     return jg_fail(f, "already_open",
                    "%s: this process uses it for a file that was moved away while it was open",

@@ -21,8 +21,10 @@ void jg_options_known(lua_State *L, int idx, const char *const known[]) {
     if (lua_type(L, -2) != LUA_TSTRING)
       luaL_argerror(L, idx,
                     lua_pushfstring(L, "option name expected, got a %s", luaL_typename(L, -2)));
-    if (!is_known(lua_tostring(L, -2), known))
-      luaL_argerror(L, idx, lua_pushfstring(L, "unknown option '%s'", lua_tostring(L, -2)));
+    size_t size;
+    const char *name = lua_tolstring(L, -2, &size);
+    if (strlen(name) != size || !is_known(name, known))
+      luaL_argerror(L, idx, lua_pushfstring(L, "unknown option '%s'", name));
     lua_pop(L, 1);
   }
 }

@@ -82,10 +82,11 @@ static bool is_read(const field *f) {
 
 static void parse(lua_State *L, int idx, const char *text, layout *l) {
   const char *p = text;
+  field *f;
   *l = (layout){.count = 0};
   do {
     check_layout(L, idx, l->count < FIELDS_MAX, "there are more than 8 fields");
-    field *f = &l->fields[l->count++];
+    f = &l->fields[l->count++];
     p = parse_field(L, idx, text, p, f);
     if (f->kind == 'C') {
       check_layout(L, idx, !l->has_crc, "it has two checksums");
@@ -93,7 +94,7 @@ static void parse(lua_State *L, int idx, const char *text, layout *l) {
       l->crc_at = l->header;
     }
     l->header += f->width;
-  } while (*p != '\0');
+  } while (f->kind != '*'); /* which stands last */
 }
 
 static void check_layout_at(lua_State *L, int idx, layout *l) {

@@ -109,19 +109,24 @@ static void check_turn(lua_State *L, jg_db *db, const jg_tx *tx) {
              db->path);
 }
 
-static int prepare(jg_db *db, const jg_tx *tx) {
+/* A failure is of *what. */
+static int prepare(jg_db *db, const jg_tx *tx, const char **what) {
   int rc = jg_db_refresh(db, tx->writable);
   if (rc != 0 || db->journal == NULL || tx->shares_parent) return rc;
-  return tx->writable ? jg_journal_prepare_write(db) : jg_checkpoint(db, db->journal->marker_clean);
+  if (!tx->writable) return jg_checkpoint(db, db->journal->marker_clean);
+  rc = jg_journal_prepare_disk(db->journal);
+  if (rc == 0) return jg_journal_prepare_write(db);
+  *what = db->journal->disk->path;
+  return rc;
 }
 
-static int raise_begin(lua_State *L, const jg_db *db, int rc) {
+static int raise_begin(lua_State *L, const jg_db *db, int rc, const char *what) {
   if (rc == MDB_DBS_FULL)
     return jg_raise(L, "trees_full",
                     "begin: another process made more than the %d trees this one was opened with: "
                     "open the file again",
                     (int)db->trees_max);
-  return jg_raise_journal(L, db, rc, "begin");
+  return jg_raise_journal(L, db, rc, what);
 }
 
 /* Pushes the new transaction. */
@@ -146,11 +151,12 @@ jg_tx *jg_tx_begin(lua_State *L, int db_idx, unsigned kind) {
   if (db->journal != NULL) check_turn(L, db, tx);
   jg_failure f = {0};
   if (writable && !jg_file_lock_writer(db, &f)) jg_raise_failure(L, &f);
-  int rc = prepare(db, tx);
+  const char *what = "begin";
+  int rc = prepare(db, tx, &what);
   if (rc == 0) rc = begin(L, db, tx);
   if (rc != 0) {
     if (writable) jg_file_unlock_writer(db);
-    raise_begin(L, db, rc);
+    raise_begin(L, db, rc, what);
   }
   if (!tx->shares_parent) tx->txn = tx->outer;
   if (tx->shares_parent) db->journal->views++;
@@ -167,7 +173,7 @@ jg_tx *jg_tx_begin(lua_State *L, int db_idx, unsigned kind) {
     rc = db->shared ? jg_trees_refresh_in(tx) : 0;
     if (rc != 0) {
       jg_close(&tx->h);
-      raise_begin(L, db, rc);
+      raise_begin(L, db, rc, what);
     }
     jg_db_set_writer(L, db_idx);
   }

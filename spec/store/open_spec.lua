@@ -192,11 +192,47 @@ describe("store.open", function()
     end
   end)
 
+  it("names what stands in its way, and makes nothing", function()
+    local obstacles = { -- how they are made, the code where a lock file should be, what is said
+      { "mkfifo '%s'", "invalid_file", "not a regular file" },
+      { "mkdir '%s'", "invalid_file", "not a regular file" },
+      { "ln -s /nonexistent/x '%s'", "not_found", "No such file" },
+      { "ln -s '%s' '%s'", "io_error", "symbolic links" },
+    }
+    for i, obstacle in ipairs(obstacles) do
+      local make, code, what = table.unpack(obstacle)
+      local db, path = fresh.open(nil, { durability = "commit" })
+      db:close()
+      assert(os.remove(path .. "-lock"))
+      local lock, journal = path .. "-lock", path .. "-journal"
+      assert(os.execute(make:format(lock, lock)))
+      local message = refuses(code, path, { durability = "commit" })
+      assert.truthy(message:find(lock .. ": ", 1, true), message)
+      assert.matches(what, message)
+      assert(os.execute(("rm -r '%s'"):format(lock)))
+
+      assert(os.execute(make:format(journal, journal)))
+      db = fresh.open(path, { durability = "journal", journal_size = 1 << 16 })
+      local ok, failure = pcall(db.update, db, print)
+      assert.is_false(ok)
+      assert.truthy(failure.message:find(journal .. ": ", 1, true), i .. " " .. failure.message)
+      db:view(function() end)
+      db:close()
+      assert(os.execute(("rm -r '%s'"):format(journal)))
+
+      path = fresh.path()
+      assert(os.execute(make:format(path, path)))
+      message = refuses(code, path)
+      assert.truthy(message:find(path .. ": ", 1, true), message)
+    end
+  end)
+
   it("names an unknown option, and one of a wrong type or range", function()
     local path = fresh.path()
     local cases = {
       { { durabilty = "none" }, "unknown option 'durabilty'" },
       { { "read_only" }, "option name expected, got a number" },
+      { { ["read_only\0"] = true }, "unknown option 'read_only'" },
       { { durability = "maybe" }, "option 'durability' is commit or none or journal, not 'maybe'" },
       { { durability = true }, "option 'durability' must be a string, not a boolean" },
       { { read_only = 1 }, "option 'read_only' must be a boolean, not a number" },

@@ -86,7 +86,7 @@ describe("store.pack_records", function()
       ["a:C b:C c:*"] = "two checksums", ["a:I8  b:*"] = "name:kind", ["a:I88 b:*"] = "a space",
       [":I8 b:*"] = "without a name", ["a:I8 :*"] = "without a name",
       ["a:I1 b:I1 c:I1 d:I1 e:I1 f:I1 g:I1 h:I1 i:*"] = "8 fields",
-      ["a:* "] = "stands last", ["a:I8\0 b:*"] = "none of them 0",
+      ["a:* "] = "stands last", ["a:I8 "] = "name:kind", ["a:I8\0 b:*"] = "none of them 0",
       [("a"):rep(126) .. ":*"] = "127 bytes",
     } do
       assert.error_matches(function() store.pack_records(layout, 1, {}) end, rule)

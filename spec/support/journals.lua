@@ -93,6 +93,21 @@ function Rig:scribble(at, bytes)
   f:write(bytes)
 end
 
+--- A rig whose process died with three commits in the journal: the bucket, "1" and "2".
+---@param options? table of journals.rig
+function journals.crashed(options)
+  local rig = journals.rig(options)
+  rig:put("1")
+  rig:put("2")
+  rig:crash()
+  return rig
+end
+
+--- The same with the journal in a file.
+function journals.crashed_with_file()
+  return journals.crashed{ journal_disk = false }
+end
+
 -- ---- formats ---------------------------------------------------------------------------------
 
 --- Splits a journal into the records that stand in it from its beginning.

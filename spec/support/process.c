@@ -15,7 +15,9 @@
 **     in_thread(fn, ...)         runs fn(...) on another thread of the same Lua state, while this
 **                                one waits; returns or raises what it does
 **     state()                    a Lua state beside this one: s:run(source, ...) -> text,
-**                                s:close() or collection closes it
+**                                s:close() or collection closes it; in it, starve(n) lets all
+**                                its allocations fail but the next n, and starve() ends that
+**                                and tells how many did
 **     race(n, source, ...)       runs source(i, ...) in n Lua states on n threads at once -> texts
 */
 #include <lauxlib.h>
@@ -32,6 +34,7 @@
 #include <unistd.h>
 
 #define STATE "spec.process.State"
+#define WELL_FED (-1)
 #define THREADS_MAX 32
 
 static int fail(lua_State *L, const char *what) {
@@ -142,12 +145,46 @@ static int process_in_thread(lua_State *L) {
 
 /* ---- Lua states ---------------------------------------------------------------------------- */
 
+typedef struct memory { /* of a state */
+  lua_Integer left;     /* allocations that succeed; WELL_FED: all */
+  lua_Integer failed;
+} memory;
+
+static void *allocate(void *context, void *block, size_t old_size, size_t size) {
+  memory *m = context;
+  if (size == 0) {
+    free(block);
+    return NULL;
+  }
+  bool is_shrinking = block != NULL && size <= old_size; /* which must not fail, Lua says */
+  if (!is_shrinking && m->left == 0) {
+    m->failed++;
+    return NULL;
+  }
+  if (!is_shrinking && m->left > 0) m->left--;
+  return realloc(block, size);
+}
+
+static int state_starve(lua_State *L) {
+  memory *m;
+  lua_getallocf(L, (void **)&m);
+  m->left = luaL_optinteger(L, 1, WELL_FED);
+  lua_Integer failed = m->failed;
+  m->failed = 0;
+  lua_pushinteger(L, failed);
+  return 1;
+}
+
 /* A state that finds the modules that `L` does. */
 static lua_State *new_state(lua_State *L) {
   static const char *const fields[] = {"path", "cpath"};
-  lua_State *state = luaL_newstate();
+  memory *m = malloc(sizeof *m);
+  if (m == NULL) luaL_error(L, "out of memory");
+  *m = (memory){.left = WELL_FED};
+  lua_State *state = lua_newstate(allocate, m);
   if (state == NULL) luaL_error(L, "out of memory");
   luaL_openlibs(state);
+  lua_register(state, "starve", state_starve);
   lua_getglobal(L, "package");
   lua_getglobal(state, "package");
   for (int i = 0; i < 2; i++) {
@@ -171,6 +208,14 @@ static int push_call(lua_State *L, int idx, lua_State *state) {
   return args;
 }
 
+static void close_state(lua_State *state) {
+  memory *m;
+  lua_getallocf(state, (void **)&m);
+  m->left = WELL_FED;
+  lua_close(state);
+  free(m);
+}
+
 static lua_State **check_state(lua_State *L) {
   lua_State **state = luaL_checkudata(L, 1, STATE);
   luaL_argcheck(L, *state != NULL, 1, "closed");
@@ -187,7 +232,7 @@ static int state_run(lua_State *L) {
 
 static int state_close(lua_State *L) {
   lua_State **state = luaL_checkudata(L, 1, STATE);
-  if (*state != NULL) lua_close(*state);
+  if (*state != NULL) close_state(*state);
   *state = NULL;
   return 0;
 }
@@ -226,7 +271,7 @@ static int process_race(lua_State *L) {
   for (int i = 0; i < n; i++) {
     lua_pushstring(L, lua_tostring(calls[i].L, -1));
     lua_rawseti(L, -2, i + 1);
-    lua_close(calls[i].L);
+    close_state(calls[i].L);
   }
   return 1;
 }
