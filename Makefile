@@ -102,7 +102,7 @@ $(CRASHES): crash-%: all spec-tools
 	@LD_PRELOAD='$(abspath $(BUILD))/spec/recorder.so' $(RUN) spec/support/crash/$*.lua \
 	  --seconds '$(SECONDS)' --seed '$(SEED)' --durability '$(DURABILITY)'
 
-bench: bench-store bench-lab ## all benchmarks
+bench: bench-store bench-log bench-lab ## all benchmarks but the one of the peers
 
 bench-store: all $(BUILD)/bench/lmdb_loop ## the store against C on liblmdb, and py-lmdb if it is there
 	@BUILD=$(BUILD) $(RUN) bench/store.lua
@@ -111,6 +111,34 @@ bench-store: all $(BUILD)/bench/lmdb_loop ## the store against C on liblmdb, and
 $(BUILD)/bench/lmdb_loop: bench/peers/lmdb_loop.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -O2 -o $@ $< $(ALL_LIBS)
+
+DIR        ?= $(BUILD)/bench/data
+RUN_BENCH   = BUILD=$(BUILD) LUA_PATH='lua/?.lua;lua/?/init.lua;;' \
+              LUA_CPATH='$(BUILD)/?.so;$(BUILD)/bench/?.so;;' $(LUA)
+BENCH_TOOLS = $(BUILD)/bench/raw_append $(BUILD)/bench/clock.so
+
+.PHONY: bench-log bench-peers peers-deps
+bench-log bench-peers: DURABILITY = journal
+bench-log: all $(BENCH_TOOLS) ## the log against the disk (DIR=, DURABILITY=)
+	@$(RUN_BENCH) bench/log.lua '$(DURABILITY)' '$(DIR)'
+
+bench-peers: all $(BENCH_TOOLS) $(BUILD)/bench/peers ## the log against etcd's WAL, raft-boltdb and others
+	@$(RUN_BENCH) bench/peers.lua '$(DURABILITY)' '$(DIR)'
+
+peers-deps: # which `deps` leaves out: they are large
+	@sh tools/deps peers
+
+$(BUILD)/bench/raw_append: bench/peers/raw_append.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -O2 -o $@ $<
+
+$(BUILD)/bench/clock.so: bench/clock.c | deps
+	@mkdir -p $(@D)
+	$(CC) $(WARNINGS) -D_GNU_SOURCE -fPIC -O2 $(shell pkg-config --cflags lua5.4) -shared -o $@ $<
+
+$(BUILD)/bench/peers: bench/peers/peers.go | peers-deps
+	@mkdir -p $(@D)
+	GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE='$(abspath $(BUILD))/go' go build -o $@ $<
 
 bench-lab: all ## events a second of the lab
 	@$(RUN) bench/lab.lua
