@@ -1,5 +1,9 @@
 local tail = require "jangada.log.tail"
 
+local function add(self, term, type, data)
+  tail.append(self, { { term = term, type = type, data = data } })
+end
+
 local function held(self)
   local count, bytes = 0, 0
   for index, data in pairs(self.data) do
@@ -20,42 +24,52 @@ describe("the tail of a log", function()
   it("begins without knowing the entries that are there", function()
     local self = tail.new(41)
     assert.equal(0, held(self))
-    tail.append(self, 3, 1, "x")
+    add(self, 3, 1, "x")
     assert.equal(1, held(self))
     assert.same({ 3, 1, "x" }, { self.terms[42], self.types[42], self.data[42] })
   end)
 
   it("keeps no more entries than COUNT_MAX", function()
     local self = tail.new(0)
-    for i = 1, tail.COUNT_MAX + 10 do tail.append(self, 1, 0, "x" .. i) end
+    for i = 1, tail.COUNT_MAX + 10 do add(self, 1, 0, "x" .. i) end
     assert.equal(tail.COUNT_MAX, held(self))
     assert.equal(11, self.first)
   end)
 
+  it("takes more entries at once than it keeps, and those without a type", function()
+    local self, entries = tail.new(7), {}
+    for i = 1, 2 * tail.COUNT_MAX do entries[i] = { term = i, data = "x" .. i } end
+    tail.append(self, entries)
+    assert.equal(tail.COUNT_MAX, held(self))
+    local last = 7 + 2 * tail.COUNT_MAX
+    assert.same({ 2 * tail.COUNT_MAX, 0, "x" .. 2 * tail.COUNT_MAX },
+      { self.terms[last], self.types[last], self.data[last] })
+  end)
+
   it("keeps no more data than BYTES_MAX, but always the last entry", function()
     local self = tail.new(0)
-    for _ = 1, 5 do tail.append(self, 1, 0, ("x"):rep(tail.BYTES_MAX // 2)) end
+    for _ = 1, 5 do add(self, 1, 0, ("x"):rep(tail.BYTES_MAX // 2)) end
     assert.equal(2, held(self))
-    tail.append(self, 1, 0, ("y"):rep(tail.BYTES_MAX + 1))
+    add(self, 1, 0, ("y"):rep(tail.BYTES_MAX + 1))
     assert.equal(1, held(self))
   end)
 
   it("drops what is truncated, also from before what it holds", function()
     local self = tail.new(10)
-    for _ = 1, 5 do tail.append(self, 1, 0, "abc") end
+    for _ = 1, 5 do add(self, 1, 0, "abc") end
     tail.truncate(self, 14)
     assert.equal(3, held(self))
     assert.equal(13, self.last)
     tail.truncate(self, 4)
     assert.equal(0, held(self))
-    tail.append(self, 2, 0, "d")
+    add(self, 2, 0, "d")
     assert.equal(1, held(self))
     assert.equal("d", self.data[4])
   end)
 
   it("drops what is compacted, also past its end", function()
     local self = tail.new(10)
-    for _ = 1, 5 do tail.append(self, 1, 0, "abc") end
+    for _ = 1, 5 do add(self, 1, 0, "abc") end
     tail.drop(self, 9)
     assert.equal(5, held(self))
     tail.drop(self, 14)
@@ -65,13 +79,13 @@ describe("the tail of a log", function()
     tail.drop(self, 99)
     assert.equal(0, held(self))
     assert.same({ 16, 15, 0 }, { self.first, self.last, self.bytes })
-    tail.append(self, 1, 0, "d")
+    add(self, 1, 0, "d")
     assert.equal("d", self.data[16])
   end)
 
   it("counts positions back from the last one", function()
     local self = tail.new(10)
-    for i = 1, 3 do tail.append(self, 1, 0, ("x"):rep(i)) end
+    for i = 1, 3 do add(self, 1, 0, ("x"):rep(i)) end
     local found = {}
     for index = 9, 13 do found[#found + 1] = tail.position(self, index, 106) or "unknown" end
     assert.same({ "unknown", 100, 101, 103, 106 }, found)

@@ -25,18 +25,22 @@ function tail.new(last)
   return { terms = {}, types = {}, data = {}, first = last + 1, last = last, bytes = 0 }
 end
 
---- Adds the entry that follows the last one.
+--- Adds the entries that follow the last one.
 ---@param self jangada.log.Tail
----@param term integer
----@param type integer
----@param data string
-function tail.append(self, term, type, data)
-  local first, last = self.first, self.last + 1
-  local bytes = self.bytes + #data
-  self.terms[last], self.types[last], self.data[last] = term, type, data
+---@param entries jangada.log.Entry[]
+function tail.append(self, entries)
+  local terms, types, held = self.terms, self.types, self.data
+  local first, last, bytes = self.first, self.last, self.bytes
+  for i = 1, #entries do
+    local entry = entries[i]
+    local data = entry.data
+    last = last + 1
+    terms[last], types[last], held[last] = entry.term, entry.type or 0, data
+    bytes = bytes + #data
+  end
   while first < last and (last - first >= COUNT_MAX or bytes > BYTES_MAX) do
-    bytes = bytes - #self.data[first]
-    self.terms[first], self.types[first], self.data[first] = nil, nil, nil
+    bytes = bytes - #held[first]
+    terms[first], types[first], held[first] = nil, nil, nil
     first = first + 1
   end
   self.first, self.last, self.bytes = first, last, bytes

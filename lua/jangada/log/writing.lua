@@ -93,21 +93,18 @@ end
 ---@param position integer after them
 function writing.append(bucket, meta, now, entries, values, position)
   bucket:append(now.last + 1, values)
-  local index = now.last
-  local known_runs, known_tail = now.runs, now.tail
-  local last_term = known_runs.terms[known_runs.count]
-  for i = 1, #entries do
-    local entry = entries[i]
-    local term = entry.term
-    index = index + 1
-    if term ~= last_term then
-      runs.append(known_runs, index, term)
-      writing.put(meta, format.run_key(term), format.encode_run(index))
-      last_term = term
+  local last, count, known_runs = now.last, #entries, now.runs
+  -- Terms never fall: the last one tells whether there is a new one among them.
+  if entries[count].term ~= known_runs.terms[known_runs.count] then
+    for i = 1, count do
+      local term = entries[i].term
+      if runs.append(known_runs, last + i, term) then
+        writing.put(meta, format.run_key(term), format.encode_run(last + i))
+      end
     end
-    tail.append(known_tail, term, entry.type or 0, entry.data)
   end
-  now.last, now.position = index, position
+  tail.append(now.tail, entries)
+  now.last, now.position = last + count, position
 end
 
 --- Writes the hard state, if it changes.
