@@ -173,8 +173,8 @@ end
 
 --- Removes some of what compaction and replaced snapshots have left behind, in one transaction.
 --- Each save removes a little, too: this is for who would rather not wait.
----@param count? integer entries at most, from 64 on, default 4096; a chunk of a snapshot counts for
----  64, and 4 MiB are enough whatever their number
+---@param count? integer entries at most, from 64 on, default 16384; a chunk of a snapshot counts
+---  for 64, and 4 MiB are enough whatever their number
 ---@return integer removed entries and chunks; 0 when nothing is left
 function Log:sweep(count)
   return require("jangada.log.sweeping").sweep(self, count)

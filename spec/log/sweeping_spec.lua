@@ -35,14 +35,14 @@ for _, kind in ipairs(logs.kinds) do
 
     it("is no part of the log from the first moment, and goes in steps of so many", function()
       local db = kind.open()
-      local log = filled(db, 10000)
-      log:save{ compact = 9990 }
-      assert.equal(10000 - 4096, entries_in(db))
-      assert.equal(9991, log:first_index())
+      local log = filled(db, 30000)
+      log:save{ compact = 29990 }
+      assert.equal(30000 - 4096, entries_in(db))
+      assert.equal(29991, log:first_index())
       assert.same({}, log:verify())
       assert.equal(1000, log:sweep(1000))
-      assert.equal(4096, log:sweep())
-      assert.equal(9990 - 2 * 4096 - 1000, log:sweep())
+      assert.equal(16384, log:sweep())
+      assert.equal(29990 - 4096 - 16384 - 1000, log:sweep())
       assert.equal(0, log:sweep())
       assert.equal(10, entries_in(db))
     end)

@@ -150,7 +150,7 @@ local function execute(tx, self, now, plan, stable)
   if stable then write_stable(meta, stable) end
   writing.put_hard_state(meta, now, plan.term, plan.vote, plan.commit, plan.applied)
   now.is_made = true
-  if not now.is_swept then sweeping.step(parent, self, now, sweeping.COUNT_MAX) end
+  if not now.is_swept then sweeping.step(parent, self, now, sweeping.COUNT_OF_COMPACTION) end
   if not self.is_shared then self.now = now end
 end
 

@@ -20,7 +20,8 @@ end
 
 -- Entries from the file: how many, and their terms, types and data.
 local function read_page(tx, self, from, to, bytes_max)
-  local bucket = loading.find_buckets(tx, self)
+  local parent = loading.find_parent(tx, self)
+  local bucket = parent and parent:bucket(self.name)
   if not bucket then
     errors.raise("log_damaged", "entry %d is missing from %s", from, self.name)
   end
@@ -129,26 +130,29 @@ end
 ---@return fun(): integer?, jangada.log.Entry?
 function reading.each(self, from, to)
   check_range("each", from or 0, to)
-  local index = (from or loading.known(self).first) - 1
+  local base = (from or loading.known(self).first) - 1 -- the index before the page
   local count, at, terms, types, data = 0, 0, nil, nil, nil
   local function turn_page()
     local now = self.now or loading.known(self)
-    local next_index, last = index + 1, to and to < now.last and to or now.last
-    at, count = 0, 0
-    if next_index < now.first or next_index > last then return end
-    if next_index >= now.tail.first then
-      count, terms, types, data = recall_page(now.tail, next_index, last)
+    base = base + count
+    local first, last = base + 1, to and to < now.last and to or now.last
+    at, count = 1, 0
+    if first < now.first or first > last then return end
+    if first >= now.tail.first then
+      count, terms, types, data = recall_page(now.tail, first, last)
     else
-      count, terms, types, data = loading.read(self, read_page, next_index, last, PAGE_BYTES)
+      count, terms, types, data = loading.read(self, read_page, first, last, PAGE_BYTES)
     end
   end
   return function()
-    if at == count then
+    local i = at + 1
+    if i > count then
       turn_page()
       if count == 0 then return nil end
+      i = 1
     end
-    index, at = index + 1, at + 1
-    return index, { term = terms[at], type = types[at], data = data[at] }
+    at = i
+    return base + i, { term = terms[i], type = types[i], data = data[i] }
   end
 end
 

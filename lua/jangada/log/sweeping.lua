@@ -15,11 +15,14 @@ local store = require "jangada.store"
 
 local sweeping = {}
 
---- Entries that one step removes at most, unless it is told otherwise.
-sweeping.COUNT_MAX = 4096
+--- Entries that `sweep` removes at most, unless it is told otherwise: some milliseconds' work.
+sweeping.COUNT_MAX = 16384
 
---- Entries that a save removes besides what it does; twice those that it adds come on top, so that
---- the garbage shrinks.
+--- Entries that the save of a compaction removes: a small log is done with it at once.
+sweeping.COUNT_OF_COMPACTION = 4096
+
+--- Entries that any other save removes besides what it does; twice those that it adds come on top,
+--- so that the garbage shrinks.
 sweeping.COUNT_OF_SAVE = 256
 
 local BYTES_MAX <const> = 4 << 20 -- of entries in one step, about
