@@ -455,6 +455,10 @@ void jg_push_plain(lua_State *L);
 
 void jg_push_queue(lua_State *L);
 
+/* ---- streams.c ----------------------------------------------------------------------------- */
+
+void jg_push_streams(lua_State *L);
+
 /* ---- crc32c.c ------------------------------------------------------------------------------ */
 
 void jg_crc32c_open(void); /* before the first */

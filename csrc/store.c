@@ -120,6 +120,8 @@ __attribute__((visibility("default"))) int luaopen_jangada_store(lua_State *L) {
   lua_setfield(L, -2, "plain");
   jg_push_queue(L);
   lua_setfield(L, -2, "queue");
+  jg_push_streams(L);
+  lua_setfield(L, -2, "streams");
   jg_push_finding_codes(L);
   lua_setfield(L, -2, "finding_codes");
   lua_pushliteral(L, STORE_VERSION);

@@ -16,7 +16,7 @@ cli.USAGE = 2    -- the arguments or the input cannot be used; nothing was done
 cli.FAILURE = 3  -- it could not be done
 cli.INTERRUPTED = 130 -- by Ctrl-C, as a shell says it
 
-local subcommands = { "db", "demo", "lab" }
+local subcommands = { "db", "demo", "lab", "log" }
 
 -- What the command needs beyond the library, with the package to get it from.
 local function need(module, debian, rock)

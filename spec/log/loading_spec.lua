@@ -27,6 +27,21 @@ describe("damage", function()
     assert.matches("entry 5", raises("log_damaged", log.entries, log, 1))
   end)
 
+  it("of an entry is met by who walks when it is reached, and not before", function()
+    damage("replog", function(bucket) bucket:put(5, "bad") end)
+    local log = Log.open(db, "replog")
+    local seen = 0
+    assert.matches("entry 5", raises("log_damaged", function()
+      for index in log:each() do seen = index end
+    end))
+    assert.equal(4, seen)
+    assert.matches("entry 5", raises("log_damaged", log.visit, log, 1, 9,
+      function(_, index) seen = -index end))
+    assert.equal(-4, seen)
+    for index in log:each(6) do seen = index end
+    assert.equal(9, seen)
+  end)
+
   it("of the last entry is found when the log is opened", function()
     damage("replog", function(bucket) bucket:put(9, bucket:get(9) .. "x") end)
     assert.matches("entry 9", raises("log_damaged", Log.open, db, "replog"))

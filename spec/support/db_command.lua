@@ -1,5 +1,5 @@
--- Runs `jangada db` as a user does, with bytes of any kind on standard input, in a locale, and with
--- standard output and standard error apart; and makes the files that it is run on.
+-- Runs `jangada db`, or `jangada log`, as a user does, with bytes of any kind on standard input, in
+-- a locale, and with standard output and standard error apart; and makes the files it is run on.
 
 local process = require "spec.support.process"
 local store = require "jangada.store"
@@ -17,7 +17,8 @@ command.read = read
 
 --- Runs `jangada db` with arguments.
 ---@param arguments string[]
----@param options? table input: bytes; locale: default C.UTF-8; shell: what follows the command
+---@param options? table input: bytes; locale: default C.UTF-8; shell: what follows the command;
+---  subcommand: default "db"
 ---@return integer exit code
 ---@return string output
 ---@return string messages
@@ -27,9 +28,10 @@ function command.run(arguments, options)
   process.write(directory .. "/in", options.input or "")
   local words = {}
   for i, word in ipairs(arguments) do words[i] = process.quote(word) end
-  local _, _, code = os.execute(("{ LC_ALL=%s LUA_CPATH='%s/?.so;;' lua5.4 bin/jangada db %s "
+  local _, _, code = os.execute(("{ LC_ALL=%s LUA_CPATH='%s/?.so;;' lua5.4 bin/jangada %s %s "
     .. "< %s/in %s; } > %s/out 2> %s/err"):format(options.locale or "C.UTF-8", build,
-    table.concat(words, " "), directory, options.shell or "", directory, directory))
+    options.subcommand or "db", table.concat(words, " "), directory, options.shell or "",
+    directory, directory))
   return code, read(directory .. "/out"), read(directory .. "/err")
 end
 

@@ -1,5 +1,5 @@
 --- Writes JSON: fields in the order in which they are given, integers exact, and strings of any
---- bytes. lua-cjson can do none of the three, and nothing here needs to read JSON.
+--- bytes. lua-cjson can do none of the three. json_reader.lua reads it.
 --
 -- A string that is UTF-8 is a JSON string. Any other is {"base64": "..."}, so that what a program
 -- reads back are the bytes that were stored. Characters that steer a terminal are escaped.
@@ -55,6 +55,40 @@ function json.base64(bytes)
   return table.concat(parts)
 end
 
+local VALUES <const> = {}
+for value, c in pairs(sextets) do VALUES[c:byte()] = value end
+
+--- The bytes that base64 stands for (RFC 4648, with padding); nil if it is none.
+---@param text string
+---@return string|nil
+function json.bytes(text)
+  local digits, padding = text:match("^([%w+/]*)(=*)$")
+  if not digits or #text % 4 ~= 0 or #padding > 2 then return nil end
+  local parts = {}
+  for at = 1, #digits, 4 do
+    local a, b, c, d = digits:byte(at, at + 3)
+    local bits = VALUES[a] << 18 | VALUES[b] << 12 | (VALUES[c] or 0) << 6 | (VALUES[d] or 0)
+    local bytes = string.char(bits >> 16, bits >> 8 & 0xff, bits & 0xff)
+    parts[#parts + 1] = d and bytes or bytes:sub(1, c and 2 or 1)
+  end
+  return table.concat(parts)
+end
+
+local Exact = {}
+
+--- Stands for a number that is to be read back as it is: all digits of a float, and a point in it.
+---@param value number
+---@return table
+function json.exact(value)
+  return setmetatable({ value = value }, Exact)
+end
+
+local function encode_exact(value)
+  if math.type(value) == "integer" then return tostring(value) end
+  local text = ("%.17g"):format(value)
+  return text:find("[.e]") and text or text .. ".0"
+end
+
 local ESCAPES <const> = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r",
   ["\t"] = "\\t" }
 
@@ -104,6 +138,8 @@ function encode(value, parts)
     parts[#parts + 1] = "null"
   elseif kind == "string" then
     parts[#parts + 1] = encode_string(value)
+  elseif kind == "table" and getmetatable(value) == Exact then
+    parts[#parts + 1] = encode_exact(value.value)
   elseif kind == "table" then
     return (getmetatable(value) == Object and encode_object or encode_array)(value, parts)
   elseif kind == "float" then -- what is no number in JSON is none of ours either

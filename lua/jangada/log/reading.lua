@@ -18,15 +18,25 @@ local function check_range(what, from, to, bytes_max)
   if bytes_max ~= nil then rules.check_count(what, bytes_max, 0) end
 end
 
--- Entries from the file: how many, and their terms, types and data.
-local function read_page(tx, self, from, to, bytes_max)
+-- Entries from the file: how many, their terms, types and data, and what is wrong with the next
+-- one, if that is why they end.
+local function read_records(tx, self, from, to, bytes_max)
   local parent = loading.find_parent(tx, self)
   local bucket = parent and parent:bucket(self.name)
   if not bucket then
     errors.raise("log_damaged", "entry %d is missing from %s", from, self.name)
   end
-  local count, terms, types, data, fault = bucket:records(ENTRY, from, to, bytes_max)
-  if fault then errors.raise("log_damaged", "entry %d of %s %s", from + count, self.name, fault) end
+  return bucket:records(ENTRY, from, to, bytes_max)
+end
+
+local function refuse(self, index, fault)
+  errors.raise("log_damaged", "entry %d of %s %s", index, self.name, fault)
+end
+
+-- A page of them, for who goes through them one by one: the damaged one is met when it is reached.
+local function read_page(self, from, to)
+  local count, terms, types, data, fault = loading.read(self, read_records, from, to, PAGE_BYTES)
+  if count == 0 then refuse(self, from, fault) end
   return count, terms, types, data
 end
 
@@ -72,7 +82,8 @@ function reading.entries(self, from, to, bytes_max)
   if from >= now.tail.first then
     return recall(now.tail, from, to, bytes_max or math.maxinteger)
   end
-  local count, terms, types, data = loading.read(self, read_page, from, to, bytes_max)
+  local count, terms, types, data, fault = loading.read(self, read_records, from, to, bytes_max)
+  if fault then refuse(self, from + count, fault) end
   local entries = {}
   for i = 1, count do
     entries[i] = { term = terms[i], type = types[i], data = data[i] }
@@ -107,7 +118,7 @@ function reading.visit(self, from, to, fn, context)
       local now_last = (self.now or loading.known(self)).last
       if index > now_last then return end -- fn has cut the log, against its contract
       local count, page_terms, page_types, page_data =
-        loading.read(self, read_page, index, math.min(to, now_last), PAGE_BYTES)
+        read_page(self, index, math.min(to, now_last))
       for i = 1, count do
         fn(context, index, page_terms[i], page_types[i], page_data[i])
         index = index + 1
@@ -141,7 +152,7 @@ function reading.each(self, from, to)
     if first >= now.tail.first then
       count, terms, types, data = recall_page(now.tail, first, last)
     else
-      count, terms, types, data = loading.read(self, read_page, first, last, PAGE_BYTES)
+      count, terms, types, data = read_page(self, first, last)
     end
   end
   return function()

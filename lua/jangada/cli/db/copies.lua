@@ -4,8 +4,8 @@ local arguments = require "jangada.cli.arguments"
 local copying = require "jangada.cli.db.copying"
 local description = require "jangada.cli.db.description"
 local errors = require "jangada.errors"
-local files = require "jangada.files"
 local json = require "jangada.cli.json"
+local new_file = require "jangada.cli.new_file"
 local screens = require "jangada.cli.screen"
 local session = require "jangada.cli.db.session"
 local store = require "jangada.store"
@@ -16,12 +16,6 @@ local thousands = screens.thousands
 local function define_files(parser)
   parser:argument("file", "The file that is copied; it is not changed."):argname("SOURCE")
   parser:argument("destination", "The new file; it must not exist."):argname("DEST")
-end
-
-local function check_destination(path)
-  if path == "" then errors.raise("input_invalid", "no destination is named") end
-  local file <close> = io.open(path, "rb")
-  if file then errors.raise("file_exists", "%s: it exists already", path) end
 end
 
 -- Sizes before and after; what else is to be said comes behind.
@@ -61,23 +55,6 @@ function compact.define(parser)
   session.opening(parser)
 end
 
--- A file name beside the destination that nothing has.
-local function temporary_name(destination)
-  for _ = 1, 100 do
-    local path = ("%s.new-%08x"):format(destination, math.random(0, 0xffffffff))
-    local file <close> = io.open(path, "rb")
-    if not file then return path end
-  end
-  errors.raise("file_exists", "%s: no name for a temporary file is free", destination)
-end
-
--- The access rights of the source, for its copy.
-local function mode_of(path)
-  local pipe <close> = assert(io.popen(("stat -c %%a -- %s 2>/dev/null"):format(files.quote(path))))
-  local mode = pipe:read("l") or ""
-  return mode:find("^[0-7]+$") and tonumber(mode, 8) & 511 or 384 -- 0777, 0600
-end
-
 -- The newer of the two meta pages says what is in the main database: trees, and perhaps keys.
 local function check_main(args, info)
   local newest
@@ -101,7 +78,7 @@ local function copy_into(args, source, nodes, path)
   end
   local info = source:db():info()
   local db <close>, message, code = store.open(path, { durability = "none",
-    mode = mode_of(args.file), trees_max = math.min(65536, math.max(128, info.trees + 16)),
+    mode = new_file.mode_of(args.file), trees_max = math.min(65536, math.max(128, info.trees + 16)),
     allow_remote = args.allow_remote or nil })
   if not db then errors.raise(code, "%s", message) end
   local show, done = session.progress(args)
@@ -118,42 +95,16 @@ local function copy_into(args, source, nodes, path)
   return { keys = copied, buckets = buckets }, db:info().file_size
 end
 
-local function check_copy(path)
-  local is_clean, findings = store.check(path)
-  if not is_clean then
-    errors.raise("corrupted", "the copy is damaged: page %d: %s", findings[1].page,
-      findings[1].message)
-  end
-end
-
--- Gives the whole file its name, unless something else has it by now.
-local function publish(temporary, destination)
-  local directory = destination:match("^(.*/)[^/]*$") or "."
-  local link = ("ln -- %s %s 2>/dev/null"):format(files.quote(temporary),
-    files.quote(destination))
-  if os.execute(link) ~= true then
-    check_destination(destination)
-    errors.raise("io_error", "%s: the copy cannot be linked there", destination)
-  end
-  os.execute(("sync -- %s 2>/dev/null"):format(files.quote(directory))) -- it, too, is on the disk
-end
-
 function compact.run(args, cli)
-  check_destination(args.destination)
+  new_file.check_free(args.destination)
   args.verify = true -- it reads all of the file anyway
   local db <close> = session.open_to_read(args)
   local before = db:info().file_size
   check_main(args, db:info())
-  local temporary = temporary_name(args.destination)
-  local ok, counts, after = pcall(function()
+  local counts, after = new_file.make(args.destination, function(path)
     local tx <close> = db:begin("read")
-    local counts, after = copy_into(args, tx, description.all(tx), temporary)
-    check_copy(temporary)
-    publish(temporary, args.destination)
-    return counts, after
+    return copy_into(args, tx, description.all(tx), path)
   end)
-  files.remove_store(temporary)
-  if not ok then error(counts, 0) end
   print_result(args, before, after, counts)
   return cli.OK
 end
@@ -180,7 +131,7 @@ local function file_size(path)
 end
 
 function backup.run(args, cli)
-  check_destination(args.destination)
+  new_file.check_free(args.destination)
   local db <close> = session.open_to_read(args)
   local before = db:info().file_size
   db:backup(args.destination)

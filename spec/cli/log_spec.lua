@@ -1,0 +1,37 @@
+local process = require "spec.support.process"
+
+describe("jangada log", function()
+  after_each(process.clean)
+
+  it("lists its verbs", function()
+    local code, output = process.jangada("log --help")
+    assert.equal(0, code)
+    for _, verb in ipairs{ "append", "tail", "dump", "list", "stats", "verify", "compact", "copy",
+      "export", "import" } do
+      assert.matches("\n   " .. verb .. " +%u", output)
+    end
+    for line in output:gmatch("[^\n]+") do assert.is_true(#line <= 80, line) end
+  end)
+
+  it("refuses what it does not know, with the usage of what it does", function()
+    local code, output = process.jangada("log")
+    assert.equal(2, code)
+    assert.matches("Usage: jangada log ", output)
+    code, output = process.jangada("log stats")
+    assert.equal(2, code)
+    assert.matches("Usage: jangada log stats ", output)
+    code, output = process.jangada("log append x.db --batch 0")
+    assert.equal(2, code)
+    assert.matches("%-%-batch is at least 1", output)
+  end)
+
+  it("names the file in what it says of one that is none", function()
+    local path = process.directory() .. "/text"
+    process.write(path, ("no store\n"):rep(2000))
+    for _, verb in ipairs{ "stats", "tail", "verify", "list", "export", "compact" } do
+      local code, output = process.jangada(("log %s %s"):format(verb, path))
+      assert.equal(2, code, output)
+      assert.matches("^jangada log " .. verb .. ": .*" .. path, output)
+    end
+  end)
+end)
