@@ -31,7 +31,8 @@ describe("jangada log", function()
     for _, verb in ipairs{ "stats", "tail", "verify", "list", "export", "compact" } do
       local code, output = process.jangada(("log %s %s"):format(verb, path))
       assert.equal(2, code, output)
-      assert.matches("^jangada log " .. verb .. ": .*" .. path, output)
+      assert.matches("^jangada log " .. verb .. ": ", output)
+      assert.is_truthy(output:find(path, 1, true), output)
     end
   end)
 end)
