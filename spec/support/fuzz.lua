@@ -1,13 +1,14 @@
 -- A fuzzer of the store: random operations on all handles, stale ones too, compared one by one
 -- with a model (model.lua). The verdicts: no signal, no hang, equal to the model. A program:
 --
---   lua5.4 spec/support/fuzz.lua --seconds N --seed S [--file PATH] [--acknowledge] [--resume]
+--   lua5.4 spec/support/fuzz.lua --seconds N --seed S [--durability D] [--file F] [--acknowledge]
 --
--- With --acknowledge each commit is flushed, and prints "pending DIGEST" before and "committed
--- DIGEST" after, DIGEST being that of all that is then committed: whoever kills the process must
--- find one of the last two in the file. With --resume it goes on with the file as it is; with
--- --digest FILE it checks a file and prints the digest of it.
+-- It goes on with a file that is there. With --acknowledge it prints "pending N DIGEST" before
+-- commit N, DIGEST being that of all that is then committed, and "committed N" once that and all
+-- before it must survive: whoever kills the process must find a DIGEST from the last of these on.
+-- With --digest FILE it checks a file and prints the digest of it.
 local errors = require "jangada.errors"
+local file = require "spec.support.fuzz_file"
 local model = require "spec.support.model"
 local ops = require "spec.support.fuzz_ops"
 local store = require "jangada.store"
@@ -26,31 +27,34 @@ local function new_tx(world, h, writable, managed)
   return tx
 end
 
--- Handlers that were registered after the first `from`: those of one kind must have run, in order.
-local function check_handlers(world, tx, kind, from)
-  local expected = {}
+-- Takes away the handlers that were registered after the first `from`; those of one kind.
+local function take_handlers(tx, kind, from)
+  local taken = {}
   for i = from + 1, #tx.m.handlers do
-    if tx.m.handlers[i].kind == kind then expected[#expected + 1] = tx.m.handlers[i].id end
+    if tx.m.handlers[i].kind == kind then taken[#taken + 1] = tx.m.handlers[i].id end
     tx.m.handlers[i] = nil
   end
-  local wanted, got = table.concat(expected, " "), table.concat(world.fired, " ")
-  world.fired = {}
-  if wanted ~= got then mismatch("%s handlers: ran %s, not %s", kind, got, wanted) end
+  return taken
 end
 
-local function ended(world, tx, committed)
+---@param outcome string "committed", "queued": that, but not waited for; "rolled back"; "unknown"
+local function ended(world, tx, outcome)
   tx.m.open = false
   if not tx.m.writable then return end
   world.writer = nil
-  if committed then world.committed = tx.m.root end
-  check_handlers(world, tx, committed and "on_commit" or "on_rollback", 0)
-  if committed and world.acknowledge then print("committed " .. world.pending) end
-end
-
-local function announce(world, tx)
-  if not world.acknowledge then return end
-  world.pending = ops.digest(model.write(tx.m.root))
-  print("pending " .. world.pending)
+  if outcome == "rolled back" then
+    file.check_fired(world, "on_rollback", take_handlers(tx, "on_rollback", 0))
+  elseif outcome == "unknown" then
+    file.check_fired(world, "unknown", {})
+    file.unknown(world, tx.m.root)
+  else
+    local waited = outcome == "committed"
+    file.committed(world, tx.m.root, waited)
+    for _, id in ipairs(take_handlers(tx, "on_commit", 0)) do
+      table.insert(world.waiting, { id = id, lsn = world.last })
+    end
+    file.check_seen(world, "on_commit", waited and math.huge or 0, file.durable(world))
+  end
 end
 
 local function register_handler(world)
@@ -66,27 +70,29 @@ local function register_handler(world)
   end, function() tx.h[kind](tx.h, function() table.insert(world.fired, id) end) end)
 end
 
-local function is_full(raised)
-  return errors.is(raised, "map_full") or errors.is(raised, "tx_failed")
+local function may_fail(world, raised)
+  return ops.is_lawful(world, raised) or errors.is(raised, "tx_failed")
 end
 
 local function end_tx(world, tx, method)
-  local m = tx.m
+  local m, waits = tx.m, chance(world.waits)
   local will_commit = m.open and not m.managed and m.level == 1 and m.writable
-  if method == "commit" and will_commit then announce(world, tx) end
-  local ok, raised = pcall(tx.h[method], tx.h)
+  if method == "commit" and will_commit then file.announce(world, m.root) end
+  local ok, raised = pcall(tx.h[method], tx.h, not waits and { wait = false } or nil)
   local code = not m.open and "tx_closed" or m.managed and "tx_managed"
     or m.level > 1 and "savepoint_active" or method == "commit" and not m.writable
     and "tx_not_writable" or nil
   if ok then
     if code then mismatch("%s: succeeds, and should raise %s", method, code) end
-    ended(world, tx, method == "commit")
+    ended(world, tx, method ~= "commit" and "rolled back" or waits and "committed" or "queued")
+    if raised then table.insert(world.tickets, { h = raised, lsn = world.last }) end
   elseif code then
     if not errors.is(raised, code) then
       mismatch("%s: %s, not %s", method, tostring(raised), code)
     end
-  elseif method == "commit" and is_full(raised) then
-    ended(world, tx, false)
+  elseif method == "commit" and may_fail(world, raised) then
+    ended(world, tx, world.poisoned and "unknown" or "rolled back")
+    if world.poisoned then error(UNDO, 0) end
   else
     mismatch("%s: raises %s", method, tostring(raised))
   end
@@ -108,74 +114,53 @@ local function savepoint(world, depth)
   if ok then return end
   if raised ~= UNDO then error(raised, 0) end
   m.root, world.failed = saved, false
-  check_handlers(world, tx, "on_rollback", handlers)
+  file.check_fired(world, "on_rollback", take_handlers(tx, "on_rollback", handlers))
   ops.close_lost(world, m)
+  if world.poisoned then error(UNDO, 0) end
 end
 
-local function check_refused(what, _, raised)
-  if not errors.is(raised, "write_tx_active") then
-    mismatch("%s within a write transaction: %s", what, tostring(raised))
+local function check_refused(what, code, ok, raised)
+  if ok or not errors.is(raised, code) then
+    mismatch("%s: %s, and should raise %s", what, tostring(raised), code)
   end
 end
 
 local function managed(world, kind, depth)
-  if kind == "update" and world.writer then
-    return check_refused("update", pcall(world.db.update, world.db, print))
-  end
-  local tx
+  local is_update = kind == "update"
+  local code, tx = file.refusal(world, is_update and "write" or "view"), nil
+  if code then return check_refused(kind, code, pcall(world.db[kind], world.db, print)) end
+  if not is_update then world.views = world.views + 1 end
   local ok, raised = pcall(world.db[kind], world.db, function(h)
-    tx = new_tx(world, h, kind == "update", true)
+    tx = new_tx(world, h, is_update, true)
     steps(world, math.random(40), depth + 1)
     if chance(20) then error(UNDO, 0) end
-    if kind == "update" then announce(world, tx) end
+    if is_update then file.announce(world, tx.m.root) end
+    tx.m.returned = true
   end)
-  if not ok and raised ~= UNDO and not is_full(raised) then error(raised, 0) end
-  ended(world, tx, ok)
-  if kind == "update" then world.failed = false end
-  if world.failed then error(UNDO, 0) end -- a write transaction around it
+  if not is_update then world.views = world.views - 1 end
+  if not ok and raised ~= UNDO and not may_fail(world, raised) then error(raised, 0) end
+  if tx then
+    local is_unknown = world.poisoned and tx.m.returned
+    ended(world, tx, ok and "committed" or is_unknown and "unknown" or "rolled back")
+  end
+  if is_update then world.failed = false end
+  if world.failed or world.poisoned then error(UNDO, 0) end -- a write transaction around it
 end
 
 local function begin(world, kind)
-  if kind == "write" and world.writer then
-    return check_refused("begin", pcall(world.db.begin, world.db, "write"))
-  end
+  local code = file.refusal(world, kind == "write" and kind or "other")
+  if code then return check_refused("begin", code, pcall(world.db.begin, world.db, kind)) end
   local open = 0
   for _, tx in ipairs(world.txs) do open = open + (tx.m.open and 1 or 0) end
-  if open < 5 then new_tx(world, world.db:begin(kind), kind == "write", false) end
-end
-
--- ---- the file -----------------------------------------------------------------------------------
-
-local function open(world)
-  world.db = assert(store.open(world.path, {
-    durability = world.acknowledge and "commit" or "none", trees_max = 400,
-    size_max = world.full and 1 << 18 or nil,
-  }))
-end
-
-local function check_committed(world, what)
-  local tx = { m = { root = world.committed } }
-  world.db:view(function(h)
-    tx.h = h
-    ops.check_all(what, tx)
-  end)
-end
-
-local function reopen(world)
-  local any = false
-  for _, tx in ipairs(world.txs) do any = any or tx.m.open end
-  local ok, raised = pcall(world.db.close, world.db)
-  if ok == any or (not ok and not errors.is(raised, "tx_open")) then
-    mismatch("close: %s", tostring(raised))
+  if open >= 5 then return end
+  local ok, h = pcall(world.db.begin, world.db, kind)
+  if ok then
+    new_tx(world, h, kind == "write", false)
+  elseif not ops.is_lawful(world, h) then
+    mismatch("begin: raises %s", tostring(h))
+  elseif world.poisoned then
+    error(UNDO, 0)
   end
-  world.db:close{ force = true }
-  for _, tx in ipairs(world.txs) do
-    if tx.m.open then ended(world, tx, false) end
-  end
-  open(world)
-  check_committed(world, "reopened")
-  local clean, findings = world.db:check()
-  if not clean then mismatch("check: %s %s", findings[1].code, findings[1].message) end
 end
 
 -- Forgets handles, so that the collector finds some.
@@ -202,13 +187,12 @@ local function check_open(world)
   if items > items_max and not world.writer and chance(80) then
     local names = model.order(world.committed)
     local name = names[math.random(#names)]
-    world.db:update(function(h)
-      local tx = new_tx(world, h, true, true)
-      h:delete_bucket(name)
-      model.tx.delete_bucket(tx.m, name)
-      announce(world, tx)
-    end)
-    ended(world, world.writer, true)
+    begin(world, "write")
+    local tx = world.writer
+    if not tx then return end
+    ops.compare(world, "delete_bucket", function() model.tx.delete_bucket(tx.m, name) end,
+      function() tx.h:delete_bucket(name) end)
+    end_tx(world, tx, "commit")
   end
 end
 
@@ -216,7 +200,7 @@ end
 
 local function step(world, depth)
   if not world.writer and depth == 0 and chance(4) then
-    if chance(50) then begin(world, "write") else managed(world, "update", 0) end
+    if chance(world.waits) then managed(world, "update", 0) else begin(world, "write") end
     return
   end
   local dice = math.random(1000)
@@ -229,14 +213,18 @@ local function step(world, depth)
   elseif dice <= 965 then
     if depth < 3 then managed(world, chance(70) and "update" or "view", depth) end
   elseif dice <= 972 then
-    begin(world, chance(65) and "write" or "read")
+    begin(world, chance(world.snapshots) and "read" or "write")
   elseif dice <= 985 then
-    local tx = world.txs[math.random(#world.txs)]
+    local tx = chance(50) and world.writer or world.txs[math.random(#world.txs)]
     if tx then end_tx(world, tx, chance(60) and "commit" or "rollback") end
+  elseif dice <= 990 then
+    file.step(world)
   elseif dice <= 996 then
     forget(world)
   elseif depth == 0 then
-    if chance(50) then check_open(world) else reopen(world) end
+    local what = chance(world.rests) and math.random(2) or 0
+    if what == 1 then file.reopen(world) elseif what == 2 then file.crash(world)
+    else check_open(world) end
   end
 end
 
@@ -246,7 +234,11 @@ function steps(world, n, depth)
     if not ok then
       -- UNDO must undo what is open: a savepoint or managed function by passing on, else here.
       if raised ~= UNDO or depth > 0 then error(raised, 0) end
-      if world.writer then end_tx(world, world.writer, "rollback") end
+      if world.poisoned then
+        file[chance(50) and "crash" or "reopen"](world)
+      elseif world.writer then
+        end_tx(world, world.writer, "rollback")
+      end
       world.failed = false
     end
   end
@@ -255,18 +247,22 @@ end
 local fuzz = {}
 
 --- Runs for some seconds; raises when the store and the model differ.
----@param options {seconds: number, seed: integer, path: string, acknowledge: boolean?,
----resume: boolean?}
+---@param options {seconds: number, seed: integer, path: string, durability: string?,
+---acknowledge: boolean?}
 ---@return integer steps how many operations were compared
+---@return table<string, integer> met what happened, how often
 function fuzz.run(options)
-  math.randomseed(options.seed)
+  local seed, durability = options.seed, options.durability or "none"
+  math.randomseed(seed)
   local world = {
-    path = options.path, acknowledge = options.acknowledge, full = options.seed % 4 == 3,
+    path = options.path, acknowledge = options.acknowledge, full = seed % 4 == 3,
+    durability = durability, changes = not options.acknowledge and seed // 8 % 4 == 3,
+    disk = durability == "journal" and not options.acknowledge and (seed + seed // 4) % 2 == 0
+      and store.memory_disk() or nil,
     txs = {}, buckets = {}, cursors = {}, eaches = {}, known = setmetatable({}, { __mode = "k" }),
-    committed = model.node(), fired = {}, handler = 0, steps = 0,
+    fired = {}, waiting = {}, handler = 0, steps = 0, views = 0, serial = 0, met = {},
   }
-  open(world)
-  if options.resume then world.committed = world.db:view(ops.read) end
+  file.open(world)
   local deadline = os.clock() + options.seconds
   repeat
     local ok, raised = pcall(steps, world, 200, 0)
@@ -275,9 +271,9 @@ function fuzz.run(options)
       error(("seed %d, after %d operations: %s"):format(options.seed, world.steps, text), 0)
     end
   until os.clock() > deadline
-  reopen(world)
+  file.reopen(world)
   world.db:close()
-  return world.steps
+  return world.steps, world.met
 end
 
 local function main(...)
@@ -285,7 +281,7 @@ local function main(...)
   local i = 1
   while list[i] do
     local name = list[i]:match("^%-%-(%a+)$") or error("unknown argument: " .. list[i], 0)
-    local is_flag = name == "acknowledge" or name == "resume"
+    local is_flag = name == "acknowledge"
     options[name] = is_flag or list[i + 1]
     i = i + (is_flag and 1 or 2)
   end
@@ -298,9 +294,14 @@ local function main(...)
   options.seconds, options.seed = tonumber(options.seconds), math.tointeger(options.seed)
   options.path = options.file or os.tmpname()
   if not options.file then os.remove(options.path) end
-  local count = fuzz.run(options)
-  print(("seed %d: %d operations, all as the model says"):format(options.seed, count))
-  if not options.file then os.remove(options.path) os.remove(options.path .. "-lock") end
+  local count, met = fuzz.run(options)
+  local facts = {}
+  for what, n in pairs(met) do facts[#facts + 1] = ("%s %d"):format(what, n) end
+  table.sort(facts)
+  print(("seed %d: %d operations, all as the model says (%s)"):format(options.seed, count,
+    table.concat(facts, ", ")))
+  if options.file then return end
+  for _, kind in ipairs{ "", "-lock", "-journal" } do os.remove(options.path .. kind) end
 end
 
 if arg and arg[0] and arg[0]:find("fuzz.lua", 1, true) then
