@@ -6,11 +6,15 @@
 **     FAULT_FILESYSTEM=6969   fstatfs says that all files are on one of that type (hexadecimal)
 **     FAULT_META=n            the n-th write of a meta page and all after it: the bytes are
 **                             written, but could not be flushed: EIO. LMDB writes data by pages
-**                             and its meta pages in part, so by their size they are told
+**                             and its meta pages in part, so by their size they are told; small
+**                             writes to a journal begin with its magic
 **     FAULT_FLUSH=n           the n-th fdatasync fails with EIO
+**     FAULT_HOLD=path         each fdatasync ends when there is no file of that name
+**     FAULT_LOST=path         each fails with EIO while there is a file of that name
 */
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
@@ -32,6 +36,12 @@ static long asked(const char *variable) {
   return value != NULL ? strtol(value, NULL, 10) : 0;
 }
 
+/* The file that a variable names. */
+static bool is_there(const char *variable) {
+  const char *path = getenv(variable);
+  return path != NULL && access(path, F_OK) == 0;
+}
+
 EXPORT int fstatfs(int fd, struct statfs *fs) {
   int (*real)(int, struct statfs *);
   find("fstatfs", &real);
@@ -47,7 +57,8 @@ EXPORT ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at) {
   find("pwrite", &real);
   ssize_t n = real(fd, bytes, size, at);
   long first = asked("FAULT_META");
-  if (first == 0 || size >= PAGE_SIZE_MIN || ++count < first) return n;
+  bool is_meta = size < PAGE_SIZE_MIN && memcmp(bytes, "JgJ1", 4) != 0;
+  if (first == 0 || !is_meta || ++count < first) return n;
   errno = EIO;
   return -1;
 }
@@ -56,7 +67,9 @@ EXPORT int fdatasync(int fd) {
   static long count;
   int (*real)(int);
   find("fdatasync", &real);
-  if (asked("FAULT_FLUSH") == ++count) {
+  while (is_there("FAULT_HOLD"))
+    usleep(500);
+  if (asked("FAULT_FLUSH") == ++count || is_there("FAULT_LOST")) {
     errno = EIO;
     return -1;
   }

@@ -111,13 +111,22 @@ function fresh.run(script, ...)
   return finish(start("", script, ...))
 end
 
+local function run_under(tool, environment, script, ...)
+  local library = ("%s/spec/%s.so"):format(os.getenv("BUILD") or "build", tool)
+  assert(io.open(library), library .. " is missing: make spec-tools builds it"):close()
+  local preload = ("LD_PRELOAD='%s %s' "):format(os.getenv("LD_PRELOAD") or "", library)
+  return finish(start(preload .. environment, script, ...))
+end
+
 --- The same on a system that fails.
 ---@param faults string how: assignments of faults.c's variables
 function fresh.run_with(faults, script, ...)
-  local tool = (os.getenv("BUILD") or "build") .. "/spec/faults.so"
-  assert(io.open(tool), tool .. " is missing: make spec-tools builds it"):close()
-  local preload = ("LD_PRELOAD='%s %s' "):format(os.getenv("LD_PRELOAD") or "", tool)
-  return finish(start(preload .. faults, script, ...))
+  return run_under("faults", faults, script, ...)
+end
+
+--- The same with the module spec.recorder, which takes down what is done to files.
+function fresh.run_recorded(script, ...)
+  return run_under("recorder", "", script, ...)
 end
 
 --- Calls fn(...), which must raise an error object of that code; returns its message.

@@ -11,6 +11,7 @@
 **                                the end: a child's copies of its parent's memory are no leaks
 **     kill(pid, signal)
 **     pause()                    until a signal ends this process
+**     readable(fd [, ms])        is there something to read, at once or within so many milliseconds?
 **     alarm(seconds)             this process dies of SIGALRM then: no spec hangs for ever
 **     in_thread(fn, ...)         runs fn(...) on another thread of the same Lua state, while this
 **                                one waits; returns or raises what it does
@@ -25,6 +26,7 @@
 #include <lualib.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -114,6 +116,14 @@ static int process_pause(lua_State *L) {
   (void)L;
   pause();
   return 0;
+}
+
+static int process_readable(lua_State *L) {
+  struct pollfd one = {.fd = (int)luaL_checkinteger(L, 1), .events = POLLIN};
+  int n = poll(&one, 1, (int)luaL_optinteger(L, 2, 0));
+  if (n < 0) return fail(L, "poll");
+  lua_pushboolean(L, n > 0);
+  return 1;
 }
 
 static int process_alarm(lua_State *L) {
@@ -281,6 +291,7 @@ static const luaL_Reg functions[] = {{"fork", process_fork},
                                      {"split", process_split},
                                      {"kill", process_kill},
                                      {"alarm", process_alarm},
+                                     {"readable", process_readable},
                                      {"in_thread", process_in_thread},
                                      {"state", process_state},
                                      {"race", process_race},
