@@ -360,7 +360,7 @@ describe("on_commit of a commit that is not waited for", function()
     rig.disk:fail("flush")
     raises("poisoned", ticket.wait, ticket)
     raises("poisoned", ticket.is_durable, ticket)
-    rig.db:close()
+    rig.db:close{ force = true }
     assert.is_false(ticket:is_durable())
     collectgarbage()
     assert.same({}, ran)
@@ -431,6 +431,20 @@ describe("db:durable_fd", function()
       while not ticket:is_durable() do
         assert.is_true(process.readable(fd, 60000), "nobody woke us")
       end
+    end
+  end)
+
+  it("misses nothing that becomes durable while somebody looks", function()
+    for _, look in ipairs{ "ticket:is_durable()", "ticket:wait(0)" } do
+      assert.equal("true\n", (journals.run_held(([[
+        local process = require "spec.process"
+        local fd = db:durable_fd()
+        hold()
+        local ticket = put("1")
+        print(%s or process.readable(fd))
+        release()
+        db:close()
+      ]]):format(look), "FAULT_DRAIN=1")))
     end
   end)
 

@@ -10,13 +10,20 @@
 **                             writes to a journal begin with its magic
 **     FAULT_FLUSH=n           the n-th fdatasync fails with EIO
 **     FAULT_HOLD=path         each fdatasync ends when there is no file of that name
+**                             With FAULT_DRAIN=1 reading an eventfd removes that file, and goes on
+**                             when there is something to read: the worst moment for it
 **     FAULT_LOST=path         each fails with EIO while there is a file of that name
+**     FAULT_FULL=path         writes past the end of a file fail with ENOSPC while there is one
 */
 #include <dlfcn.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -51,10 +58,28 @@ EXPORT int fstatfs(int fd, struct statfs *fs) {
   return rc;
 }
 
+/* Is the disk full, and would a write need more of it? */
+static bool is_full(int fd, size_t size, off_t at) {
+  struct stat st;
+  if (!is_there("FAULT_FULL") || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) return false;
+  errno = ENOSPC;
+  return at + (off_t)size > st.st_size;
+}
+
+EXPORT ssize_t writev(int fd, const struct iovec *parts, int count) {
+  ssize_t (*real)(int, const struct iovec *, int);
+  find("writev", &real);
+  size_t size = 0;
+  for (int i = 0; i < count; i++)
+    size += parts[i].iov_len;
+  return is_full(fd, size, lseek(fd, 0, SEEK_CUR)) ? -1 : real(fd, parts, count);
+}
+
 EXPORT ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at) {
   static long count;
   ssize_t (*real)(int, const void *, size_t, off_t);
   find("pwrite", &real);
+  if (is_full(fd, size, at)) return -1;
   ssize_t n = real(fd, bytes, size, at);
   long first = asked("FAULT_META");
   bool is_meta = size < PAGE_SIZE_MIN && memcmp(bytes, "JgJ1", 4) != 0;
@@ -74,4 +99,15 @@ EXPORT int fdatasync(int fd) {
     return -1;
   }
   return real(fd);
+}
+
+EXPORT ssize_t read(int fd, void *into, size_t size) {
+  ssize_t (*real)(int, void *, size_t);
+  find("read", &real);
+  if (size == sizeof(uint64_t) && asked("FAULT_DRAIN") != 0 && is_there("FAULT_HOLD")) {
+    struct pollfd one = {.fd = fd, .events = POLLIN};
+    unlink(getenv("FAULT_HOLD"));
+    poll(&one, 1, 60000);
+  }
+  return real(fd, into, size);
 }

@@ -108,6 +108,46 @@ function journals.crashed_with_file()
   return journals.crashed{ journal_disk = false }
 end
 
+--- Runs a script on a disk whose flushes can be made to wait, or to fail, and that can be full. In
+--- it: `db` with a bucket, its journal in a file; put(key [, waits]); hold(), release(), lose(),
+--- find(), fill(), free(); flushes(), threads(), code(fn, ...).
+---@param script string Lua source
+---@param faults? string more of them, see faults.c
+---@return string output
+---@return string path
+function journals.run_held(script, faults)
+  local path = fresh.path()
+  local ways = ("FAULT_HOLD='%s-hold' FAULT_LOST='%s-lost' FAULT_FULL='%s-full' %s"):format(path,
+    path, path, faults or "")
+  local output = fresh.run_with(ways, [[
+    local path = ...
+    local store = require "jangada.store"
+    local db = assert(store.open(path, { durability = "journal", journal_size = 1 << 16 }))
+    db:update(function(tx) tx:create_bucket("b") end)
+    local function make(what) return function() io.open(path .. what, "w"):close() end end
+    local function remove(what) return function() os.remove(path .. what) end end
+    local hold, release = make("-hold"), remove("-hold")
+    local lose, find = make("-lost"), remove("-lost")
+    local fill, free = make("-full"), remove("-full")
+    local function put(key, waits, value)
+      local tx = db:begin("write")
+      tx:bucket("b"):put(key, value or "v")
+      return tx:commit{ wait = waits or false }
+    end
+    local function flushes() return db:stats().flushes.count end
+    local function threads()
+      local pipe <close> = io.popen("ls /proc/" .. io.open("/proc/self/stat"):read("n") .. "/task")
+      return select(2, pipe:read("a"):gsub("\n", ""))
+    end
+    local function code(fn, ...)
+      local ok, failure = pcall(fn, ...)
+      return ok and "ok" or type(failure) == "table" and failure.code or failure
+    end
+  ]] .. script, path)
+  for _, what in ipairs{ "-hold", "-lost", "-full" } do os.remove(path .. what) end
+  return output, path
+end
+
 -- ---- formats ---------------------------------------------------------------------------------
 
 --- Splits a journal into the records that stand in it from its beginning.
