@@ -16,6 +16,7 @@
 #include "journal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,7 +129,7 @@ static bool check_same_file(const jg_db *db, jg_failure *f) {
   if (rc != 0) return jg_fail_rc(f, rc, db->path);
   if (fstat(fd, &st) != 0 || st.st_dev != db->dev || st.st_ino != db->ino)
     return jg_fail(f, "in_use", "%s: replaced while it was being opened", db->path);
-  return true;
+  return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 || jg_fail_rc(f, errno, db->path); /* LMDB does not */
 }
 
 bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failure *f) {

@@ -158,6 +158,8 @@ int jg_journal_prepare_disk(jg_journal *j) {
   if (rc == 0 && size > 0) rc = j->disk->calls->write(j->disk, 0, zeros, sizeof zeros);
   if (rc == 0 && size > 0) rc = j->disk->calls->flush(j->disk);
   j->is_prepared = rc == 0;
+  if (rc != 0 && j->is_open) j->disk->calls->close(j->disk); /* the next try looks again */
+  j->is_open = rc == 0;
   return rc;
 }
 
