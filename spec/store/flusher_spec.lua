@@ -1,7 +1,6 @@
 -- Who brings records to the disk, with how many flushes, and what a failure does.
 local fresh = require "spec.support.fresh"
 local journals = require "spec.support.journals"
-local store = require "jangada.store"
 
 local raises, run_held = fresh.raises, journals.run_held
 
@@ -384,21 +383,5 @@ describe("a flush that fails", function()
     assert.equal("poisoned\npoisoned\tpoisoned\n", output)
     local db = journals.open(path)
     db:view(function(tx) assert.same({ "1", "2" }, fresh.keys(tx:bucket("b"):each())) end)
-  end)
-end)
-
-describe("memory disks and flushers", function()
-  after_each(fresh.clean)
-
-  it("do not go together: what is not waited for stays where it is", function()
-    local rig = journals.rig{ flusher = true }
-    for i = 1, 5 do rig:later(tostring(i)) end
-    assert.is_nil(rig.disk:unflushed())
-    assert.equal(1, rig.db:stats().flushes.count)
-    assert.equal("1 2 3 4 5", rig:keys())
-    assert.equal(store.memory_disk():size(), 0)
-    rig:crash()
-    rig:open()
-    assert.equal("", rig:keys())
   end)
 end)
