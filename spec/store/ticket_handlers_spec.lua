@@ -83,7 +83,6 @@ describe("on_commit of a commit that is not waited for", function()
         end)
       end,
     }
-    warn("@off")
     for i, look in ipairs(looks) do
       local rig = journals.rig()
       rig.ran = {}
@@ -103,7 +102,6 @@ describe("on_commit of a commit that is not waited for", function()
       assert.same(i == 6 and { 1, 2, 3, 4, "own" } or { 1, 2, 3, 4 }, rig.ran)
       if i < 6 and rig.db:path() ~= "" then look(rig) end -- it raised once
     end
-    warn("@on")
   end)
 
   it("may begin and end transactions, and look itself", function()
