@@ -67,13 +67,17 @@ bool jg_fire_durable(lua_State *L, jg_db *db, int db_idx) {
     lua_getiuservalue(L, db_idx, QUEUE);
     lua_rawgeti(L, -1, db->queue_first);
     const jg_tx *tx = lua_touserdata(L, -1);
-    if (tx->h.open || tx->lsn > durable_lsn(db)) {
+    if (tx->committed && tx->lsn > durable_lsn(db)) {
       lua_pop(L, 2);
       return failed;
     }
     lua_pushnil(L);
     lua_rawseti(L, -3, db->queue_first++);
     lua_remove(L, -2); /* stack: tx */
+    if (!tx->committed) { /* its commit was refused */
+      lua_pop(L, 1);
+      continue;
+    }
     if (failed) {
       jg_tx_handlers(L, lua_gettop(L), JG_ON_COMMIT, 0, true);
       lua_pop(L, 1);
