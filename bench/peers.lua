@@ -1,5 +1,5 @@
 -- The log against bbolt, hashicorp's raft-boltdb, etcd's write-ahead log and tarantool, and against
--- the least that a durable append can cost: a pwrite and an fdatasync of the same bytes.
+-- about the least that a durable append can cost: a pwrite and an fdatasync of the same bytes.
 --
 -- usage: lua5.4 bench/peers.lua DURABILITY DIRECTORY     (`make bench-peers` builds what it runs)
 
