@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 /* A checkpoint writes all dirty pages and makes a commit wait: few enough that it is short, many
 ** enough that it is rare. The child's commit grows with them, too. */
@@ -101,7 +100,7 @@ static int rebuild(jg_db *db) {
   if (rc == 0 && j->offset > 0) rc = jg_journal_read(j->disk, j->offset, &scan);
   if (rc == 0) {
     tx.id = mdb_txn_id(tx.txn);
-    jg_journal_scan(&scan, j->store_id, j->epoch, j->checkpoint_lsn);
+    jg_journal_scan(&scan, j->id, j->epoch, j->checkpoint_lsn);
     rc = scan.lsn == j->lsn ? jg_journal_replay(&tx, &scan) : MDB_CORRUPTED;
     jg_trees_end(&tx, 1, rc == 0);
   }
@@ -116,7 +115,7 @@ int jg_write_marker(jg_tx *tx, const jg_marker *marker) {
   MDB_dbi root;
   jg_key key;
   MDB_val value = {sizeof bytes, bytes};
-  jg_put_u64(bytes, marker->store_id);
+  jg_put_u64(bytes, marker->id);
   jg_put_u64(bytes + 8, marker->epoch);
   jg_put_u64(bytes + 16, marker->lsn);
   jg_put_u64(bytes + 24, marker->txn_id);
@@ -132,9 +131,6 @@ static int commit_parent(jg_db *db, jg_marker *marker) {
   int rc = jg_parent(db, &tx.txn);
   if (rc != 0) return rc;
   tx.id = marker->txn_id = mdb_txn_id(tx.txn);
-  if (marker->store_id == 0 &&
-      getrandom(&marker->store_id, sizeof marker->store_id, 0) != sizeof marker->store_id)
-    return errno;
   rc = jg_write_marker(&tx, marker);
   if (rc == 0) {
     MDB_txn *parent = j->parent;
@@ -146,7 +142,6 @@ static int commit_parent(jg_db *db, jg_marker *marker) {
 }
 
 static void begin_epoch(jg_journal *j, const jg_marker *marker) {
-  j->store_id = marker->store_id;
   j->epoch = marker->epoch;
   j->marker_clean = marker->clean;
   j->lsn = j->checkpoint_lsn = marker->lsn;
@@ -157,23 +152,12 @@ static void begin_epoch(jg_journal *j, const jg_marker *marker) {
   jg_journal_durable(j, marker->lsn);
 }
 
-/* Copies of a whole file share its store id, such as a backup that is put back beside the journal
-** of what it replaces: their epochs must not meet, or what one has left in a journal would count
-** for the other. So those of each opening begin at random. */
-static int next_epoch(const jg_journal *j, uint64_t *epoch) {
-  uint32_t skipped = 0;
-  if (j->marker_clean && getrandom(&skipped, sizeof skipped, 0) != sizeof skipped) return errno;
-  *epoch = j->epoch + 1 + skipped;
-  return 0;
-}
-
 /* Brings what the parent holds into the file, up to the commit `lsn`, and begins a new epoch. When
 ** it fails nothing is lost: what is committed is taken from the journal again. */
 static int switch_epoch(jg_db *db, bool clean, uint64_t lsn) {
   jg_journal *j = db->journal;
-  jg_marker marker = {.store_id = j->store_id, .lsn = lsn, .clean = clean};
+  jg_marker marker = {.id = j->id, .epoch = j->epoch + 1, .lsn = lsn, .clean = clean};
   int rc = jg_journal_settle(j);
-  if (rc == 0) rc = next_epoch(j, &marker.epoch);
   if (rc != 0) return rc;
   int64_t begin = jg_now_us();
   rc = commit_parent(db, &marker);

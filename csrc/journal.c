@@ -25,7 +25,7 @@
 ** flush. A commit that is not waited for (ticket.c) does 3 first and is not yet durable: it says so.
 **
 ** A checkpoint is the parent's commit. Just before it, a marker goes into the reserved tree of the
-** same LMDB transaction: store id, the epoch that begins now, the LSN (log sequence number: commits
+** same LMDB transaction: an id, the epoch that begins now, the LSN (log sequence number: commits
 ** are counted from 1) of the last commit in it. So LMDB's own commit is the switch, and it is atomic:
 **
 **     before   the marker says epoch n, and the records of epoch n are in the journal
@@ -39,15 +39,17 @@
 ** checkpoint and so begins a new epoch, before anything is read (recovery.c). Without the new epoch
 ** a record of a torn tail could become valid again: 5 is torn, 6 behind it whole; after the crash a
 ** new 5 is written, of the same size, and 6 would follow it though nobody committed it now. And a
-** backup that is put back beside the journal of what it replaces would continue with that: so each
-** opening that writes begins its epochs at random, and wipes the first record that it finds.
+** file that comes beside the journal of another time, a backup that is put back, say, or a copy of
+** the file alone, would continue with that, or without what is missing. So each opening that writes
+** draws an id, for its records, its markers, and a record of nothing that it begins with: a journal
+** whose first record is of another id is not the file's.
 **
 ** A record, at a multiple of 8:
 **
 **     0  4   magic "JgJ1"                      16  8   epoch
 **     4  4   CRC-32C of all that follows       24  8   LSN
 **     8  4   its size, without padding         32  8   flushed LSN: what was known to be durable
-**    12  4   0                                 40  8   store id          48  operations (write.c)
+**    12  4   0                                 40  8   id                48  operations (write.c)
 **
 ** Numbers are big-endian. The records of an epoch follow each other from offset 0 with LSNs that
 ** count up. The first that is not good ends them, and is one of two things:
@@ -140,7 +142,7 @@ size_t jg_record_seal(jg_journal *j, uint64_t lsn) {
   jg_put_u64(p + 16, j->epoch);
   jg_put_u64(p + 24, lsn);
   jg_put_u64(p + 32, atomic_load(&j->flushed_lsn));
-  jg_put_u64(p + 40, j->store_id);
+  jg_put_u64(p + 40, j->id);
   memset(p + size, 0, padded - size);
   jg_put_u32(p + 4, jg_crc32c(0, p + 8, size - 8));
   return padded;
@@ -172,19 +174,18 @@ int jg_journal_read(jg_disk *disk, uint64_t size, jg_scan *scan) {
 }
 
 /* Does a record from `at` on say that the one with this LSN was flushed? */
-static bool was_flushed(const jg_scan *scan, size_t at, uint64_t store_id, uint64_t epoch,
-                        uint64_t lsn) {
+static bool was_flushed(const jg_scan *scan, size_t at, uint64_t id, uint64_t epoch, uint64_t lsn) {
   for (; scan->size - at >= JG_RECORD_HEAD_SIZE; at += 8) {
     const unsigned char *p = scan->data + at;
     if (memcmp(p, magic, sizeof magic) == 0 && jg_get_u64(p + 16) == epoch &&
-        jg_get_u64(p + 40) == store_id && jg_get_u64(p + 32) >= lsn && find_record(scan, at) > 0)
+        jg_get_u64(p + 40) == id && jg_get_u64(p + 32) >= lsn && find_record(scan, at) > 0)
       return true;
   }
   return false;
 }
 
 /* Finds the records of an epoch that follow the one with this LSN. */
-void jg_journal_scan(jg_scan *scan, uint64_t store_id, uint64_t epoch, uint64_t lsn) {
+void jg_journal_scan(jg_scan *scan, uint64_t id, uint64_t epoch, uint64_t lsn) {
   scan->end = 0;
   scan->count = 0;
   scan->lsn = lsn;
@@ -192,18 +193,17 @@ void jg_journal_scan(jg_scan *scan, uint64_t store_id, uint64_t epoch, uint64_t 
     size_t size = find_record(scan, at);
     const unsigned char *p = scan->data + at;
     if (size > 0 && at == 0) {
-      scan->is_foreign = jg_get_u64(p + 40) != store_id;
+      scan->is_foreign = jg_get_u64(p + 40) != id;
       scan->is_newer = !scan->is_foreign && jg_get_u64(p + 16) > epoch;
     }
-    if (size == 0 || scan->is_foreign || jg_get_u64(p + 40) != store_id ||
-        jg_get_u64(p + 16) != epoch || jg_get_u64(p + 24) != scan->lsn + 1)
+    if (size == 0 || scan->is_foreign || jg_get_u64(p + 40) != id || jg_get_u64(p + 16) != epoch ||
+        jg_get_u64(p + 24) != scan->lsn + 1)
       break;
     scan->lsn++;
     scan->count++;
     at = scan->end = at + jg_padded(size) < scan->size ? at + jg_padded(size) : scan->size;
   }
-  if (!scan->is_foreign)
-    scan->is_damaged = was_flushed(scan, scan->end, store_id, epoch, scan->lsn + 1);
+  if (!scan->is_foreign) scan->is_damaged = was_flushed(scan, scan->end, id, epoch, scan->lsn + 1);
 }
 
 /* Applies the records that a scan found to tx->txn. */

@@ -103,7 +103,7 @@ typedef struct jg_times { /* how long something took, each time */
 } jg_times;
 
 typedef struct jg_marker { /* what LMDB's own file says of the journal */
-  uint64_t store_id, epoch, lsn, txn_id;
+  uint64_t id, epoch, lsn, txn_id;
   bool clean;
 } jg_marker;
 
@@ -113,7 +113,7 @@ typedef struct jg_journal {
   char *path;
   uint64_t size; /* bytes that may be used */
 
-  uint64_t store_id, epoch;
+  uint64_t id, epoch;
   uint64_t offset; /* where the next record goes */
   uint64_t lsn, checkpoint_lsn;
   size_t checkpoint_txn_id;
@@ -154,13 +154,13 @@ typedef struct jg_scan { /* the records of one epoch */
   unsigned char *data;   /* the whole journal */
   size_t size, end;      /* end: of the last good record */
   uint64_t lsn, count;   /* of the last one; how many */
-  bool is_foreign;       /* it is of another store */
+  bool is_foreign;       /* it is another file's, or older */
   bool is_newer;           /* it is of a later epoch */
   bool is_damaged;       /* at `end` stood a record that had been flushed */
 } jg_scan;
 
 int jg_journal_read(jg_disk *disk, uint64_t size, jg_scan *scan);
-void jg_journal_scan(jg_scan *scan, uint64_t store_id, uint64_t epoch, uint64_t lsn);
+void jg_journal_scan(jg_scan *scan, uint64_t id, uint64_t epoch, uint64_t lsn);
 int jg_journal_replay(jg_tx *tx, const jg_scan *scan);
 
 /* ---- flusher.c ---------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,7 +25,7 @@ static int read_marker(jg_db *db, jg_marker *marker) {
   int rc = jg_read_field(db, "journal", p, &size);
   if (rc != 0) return rc == MDB_NOTFOUND ? 0 : rc;
   if (size != sizeof p) return MDB_CORRUPTED;
-  *marker = (jg_marker){.store_id = jg_get_u64(p),
+  *marker = (jg_marker){.id = jg_get_u64(p),
                         .epoch = jg_get_u64(p + 8),
                         .lsn = jg_get_u64(p + 16),
                         .txn_id = jg_get_u64(p + 24),
@@ -60,9 +61,10 @@ static bool find_pending(jg_db *db, const jg_marker *marker, bool salvages, jg_s
   if (rc != 0) return jg_fail(f, jg_code_of(rc), "%s: %s", j->path, mdb_strerror(rc));
   if (scan->size < JG_RECORD_HEAD_SIZE) /* jg_journal_prepare_disk has flushed so much */
     return jg_fail(f, "journal_corrupt", "%s: only %zu bytes of it are there", j->path, scan->size);
-  jg_journal_scan(scan, marker->store_id, marker->epoch, marker->lsn);
+  jg_journal_scan(scan, marker->id, marker->epoch, marker->lsn);
   if (scan->is_foreign)
-    return jg_fail(f, "journal_foreign", "%s: it is the journal of another store", j->path);
+    return jg_fail(f, "journal_foreign", "%s: it is another file's journal, or an older one",
+                   j->path);
   if (scan->is_newer)
     return jg_fail(f, "journal_foreign", "%s: the file is older than its journal", j->path);
   if (scan->is_damaged && !salvages)
@@ -144,19 +146,28 @@ static bool recover(jg_db *db, jg_marker *marker, const jg_open_options *o, jg_f
   return found;
 }
 
-/* The journal's file, of the size asked for, before the first write: whoever only reads needs none.
-** A first record from before, of this store or another, does not stay: a crash may come before
-** there is another in its place, and it would tell that this is not the file's journal. */
+/* Gives the journal a new id, and a first record of nothing that tells it: what stands there from
+** before would say, after a crash, that this is not the file's journal. */
+static int stamp(jg_journal *j) {
+  if (getrandom(&j->id, sizeof j->id, 0) != sizeof j->id) return errno;
+  jg_ops_clear(&j->ops);
+  if (!jg_buffer_reserve(&j->ops.bytes, JG_RECORD_HEAD_SIZE)) return ENOMEM;
+  j->ops.bytes.size = JG_RECORD_HEAD_SIZE;
+  size_t size = jg_record_seal(j, j->lsn);
+  int rc = j->disk->calls->write(j->disk, 0, j->ops.bytes.data, size);
+  return rc != 0 ? rc : j->disk->calls->flush(j->disk);
+}
+
+/* The journal's file, of the size asked for, before the first write: whoever only reads needs
+** none. */
 int jg_journal_prepare_disk(jg_journal *j) {
-  static const unsigned char zeros[JG_RECORD_HEAD_SIZE];
   uint64_t size = 0;
   if (j->is_prepared) return 0;
   int rc = j->is_open ? 0 : j->disk->calls->open(j->disk, true);
   j->is_open = rc == 0;
   if (rc == 0) rc = j->disk->calls->size(j->disk, &size);
   if (rc == 0 && size != j->size) rc = j->disk->calls->truncate(j->disk, j->size);
-  if (rc == 0 && size > 0) rc = j->disk->calls->write(j->disk, 0, zeros, sizeof zeros);
-  if (rc == 0 && size > 0) rc = j->disk->calls->flush(j->disk);
+  if (rc == 0) rc = stamp(j);
   j->is_prepared = rc == 0;
   if (rc != 0 && j->is_open) j->disk->calls->close(j->disk); /* the next try looks again */
   j->is_open = rc == 0;
@@ -194,7 +205,7 @@ bool jg_journal_open(jg_db *db, const jg_open_options *o, jg_failure *f) {
     return is_whole;
   }
   mdb_env_info(db->env, &info);
-  j->store_id = marker.store_id;
+  j->id = marker.id;
   j->epoch = marker.epoch;
   j->marker_clean = true;
   j->lsn = j->checkpoint_lsn = j->written_lsn = marker.lsn;

@@ -65,7 +65,7 @@ describe("a file that needs its journal", function()
     local rig, other = journals.crashed_with_file(), journals.crashed_with_file()
     local own = rig:bytes()
     must("cp '%s-journal' '%s-journal'", other.path, rig.path)
-    assert_refused(rig, "journal_foreign", "%-journal: it is the journal of another store")
+    assert_refused(rig, "journal_foreign", "%-journal: it is another file's journal")
     assert_refused(rig, "journal_foreign", "", { read_only = true })
     programs.write_file(rig.path .. "-journal", own)
     rig:open{ durability = "commit" }
@@ -76,6 +76,39 @@ describe("a file that needs its journal", function()
     rig:crash()
     must("cp '%s-journal' '%s-journal'", other.path, rig.path)
     assert_salvaged(rig, "1 2")
+  end)
+
+  it("is journal_foreign with an older one of its own, which would hide what is lost", function()
+    for _, died_early in ipairs{ true, false } do
+      local rig = journals.crashed_with_file()
+      local old = rig:bytes()
+      for i = 3, 4 do
+        rig:open()
+        if died_early then rig.db:begin("write"):rollback() else rig:put(tostring(i)) end
+        rig:crash()
+      end
+      local new = rig:bytes()
+      programs.write_file(rig.path .. "-journal", old)
+      assert_refused(rig, "journal_foreign", "%-journal: it is another file's journal, or an older")
+      programs.write_file(rig.path .. "-journal", new)
+      rig:open()
+      assert.equal(died_early and "1 2" or "1 2 3 4", rig:keys())
+    end
+  end)
+
+  it("has its journal beside the name it was opened by: a hard link's is another", function()
+    local rig = journals.rig{ journal_disk = false }
+    rig.db:close()
+    local link = fresh.path()
+    must("ln '%s' '%s'", rig.path, link)
+    local db = journals.open(link)
+    db:update(function(tx) tx:bucket("b"):put("1", "v") end)
+    db:abandon()
+    assert_refused(rig, "journal_foreign", "another file's journal, or an older one")
+    db = journals.open(link)
+    db:close()
+    rig:open()
+    assert.equal("1", rig:keys())
   end)
 
   it("is journal_foreign when another program has written to it", function()
@@ -209,7 +242,7 @@ describe("a file that needs its journal", function()
     other:update(function(tx) tx:create_bucket("b") end)
     assert_refused(rig, "in_use", "", { salvage = true })
     other:close()
-    assert_refused(rig, "journal_foreign", "of another store")
+    assert_refused(rig, "journal_foreign", "another file's")
     local db = rig:open{ salvage = true } -- its first checkpoint was of nothing
     assert.is_nil(db:view(function(tx) return tx:bucket("b") end))
   end)

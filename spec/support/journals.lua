@@ -152,12 +152,12 @@ end
 
 --- Splits a journal into the records that stand in it from its beginning.
 ---@param bytes string
----@return table[] records {at=, size=, crc=, zero=, epoch=, lsn=, flushed_lsn=, store_id=, body=}
+---@return table[] records {at=, size=, crc=, zero=, epoch=, lsn=, flushed_lsn=, id=, body=}
 function journals.records(bytes)
   local records, at = {}, 0
   while bytes:sub(at + 1, at + 4) == "JgJ1" do
     local r = { at = at }
-    r.crc, r.size, r.zero, r.epoch, r.lsn, r.flushed_lsn, r.store_id =
+    r.crc, r.size, r.zero, r.epoch, r.lsn, r.flushed_lsn, r.id =
       string.unpack(">I4 I4 I4 I8 I8 I8 I8", bytes, at + 5)
     if store.crc32c(bytes:sub(at + 9, at + r.size)) ~= r.crc then break end
     r.body = bytes:sub(at + 49, at + r.size)
@@ -208,7 +208,7 @@ function journals.marker(path)
   if not bytes then return nil end
   bytes = from_hex(bytes)
   local marker = { size = #bytes }
-  marker.store_id, marker.epoch, marker.lsn, marker.tx_id, marker.clean =
+  marker.id, marker.epoch, marker.lsn, marker.tx_id, marker.clean =
     string.unpack(">I8 I8 I8 I8 B", bytes)
   return marker
 end

@@ -149,7 +149,9 @@ local function check_doubts(self)
   local names, has_record = {}, {}
   for _, event in ipairs(self.events) do
     if event.kind == "o" then names[event.file] = event.data end
-    if event.kind == "w" then has_record[event.file] = event.data:sub(1, 4) == "JgJ1" end
+    if event.kind == "w" then -- one of 48 bytes has no operations
+      has_record[event.file] = event.data:sub(1, 4) == "JgJ1" and #event.data > 48
+    end
     local decides = event.kind == "d" and names[event.file] == "x.db"
       or event.kind == "S" and has_record[event.file]
     if decides and event.error ~= 0 and self.doubts == 0 then
