@@ -244,7 +244,6 @@ static int db_close(lua_State *L) {
   if (db->journal != NULL && db->journal->views > 0)
     jg_raise(L, "read_tx_active", "%s: a view is open", db->path);
   close_all(L, db);
-  if (db->close_rc == MDB_PANIC && force) return 0;
   if (db->close_rc == MDB_PANIC)
     jg_raise(L, "poisoned", "close: a flush failed: the next open shows what the disk holds");
   if (db->close_rc != 0)

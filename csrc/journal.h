@@ -118,6 +118,7 @@ typedef struct jg_journal {
   uint64_t lsn, checkpoint_lsn;
   size_t checkpoint_txn_id;
   bool marker_clean; /* the marker in the file says that the journal is not needed */
+  bool is_told;      /* a call has raised that the DB is poisoned */
 
   MDB_txn *parent;                   /* holds all commits since the checkpoint; NULL: none yet */
   unsigned views;                    /* open views, which read it */

@@ -225,8 +225,9 @@ int jg_journal_close(jg_db *db, bool abandons) {
   bool is_own = pthread_equal(db->thread, pthread_self());
   if (!abandons && is_own && atomic_load(&j->failed) == 0) rc = jg_checkpoint(db, true);
   if (rc != 0) jg_journal_flush(j); /* it has to keep it all */
-  if (!abandons && atomic_load(&j->failed) != 0 && atomic_load(&j->flushed_lsn) < j->lsn)
-    rc = MDB_PANIC; /* and what nobody waited for may be lost: he has to know */
+  if (!abandons && !j->is_told && atomic_load(&j->failed) != 0 &&
+      atomic_load(&j->flushed_lsn) < j->lsn)
+    rc = MDB_PANIC; /* what nobody waited for may be lost, and nobody knows yet */
   if (j->parent != NULL && is_own) mdb_txn_abort(j->parent);
   if (j->parent != NULL && !is_own) db->orphan = j->parent; /* its lock is the other thread's */
   if (j->is_open) j->disk->calls->close(j->disk);

@@ -24,6 +24,7 @@ typedef struct ticket {
 int jg_raise_journal(lua_State *L, const jg_db *db, int rc, const char *what) {
   int failed = db->journal != NULL ? atomic_load(&db->journal->failed) : 0;
   if (failed == 0) return jg_raise_rc(L, rc, what);
+  db->journal->is_told = true;
   return jg_raise(
       L, "poisoned",
       "%s: a flush failed (%s): what the disk holds is unknown until the file is opened "

@@ -130,8 +130,8 @@ function DB:write_tx() end
 
 --- Closes the DB; a second time does nothing (Bolt 7, 8). Raises tx_open while transactions are
 --- open, unless forced: then they are rolled back and all handles closed. `<close>` and collection
---- force. With a journal it also raises no_space (nothing is lost) or, unless forced, poisoned (a
---- flush failed, and commits may be lost); the DB is closed all the same.
+--- force. With a journal it also raises no_space (nothing is lost), or poisoned (a flush failed,
+--- commits may be lost, and no call has said so); the DB is closed all the same.
 ---@param options? {force: boolean?}
 function DB:close(options) end
 

@@ -310,7 +310,6 @@ describe("a flush that fails", function()
       else
         getmetatable(tx).__close(tx)
         getmetatable(snapshot).__close(snapshot)
-        raises("poisoned", rig.db.close, rig.db) -- a commit may be lost
         rig.db:close()
       end
       raises("db_closed", rig.db.view, rig.db, print)
@@ -328,7 +327,7 @@ describe("a flush that fails", function()
     rig.disk:fail("flush")
     for _ = 1, 3 do raises("poisoned", rig.db.flush, rig.db) end
     assert.is_truthy(rig.disk:unflushed())
-    rig.db:close{ force = true }
+    rig.db:close()
     assert.is_truthy(rig.disk:unflushed())
   end)
 
@@ -356,7 +355,7 @@ describe("a flush that fails", function()
       db:close()
     ]])
     assert.equal("false\ntrue\n" .. ("poisoned "):rep(8) .. "poisoned\tpoisoned\tpoisoned\n"
-      .. "poisoned\ntrue\tfalse\nv\n", output)
+      .. "ok\ntrue\tfalse\nv\n", output)
   end)
 
   it("at a checkpoint, of the data file, loses nothing, and the DB serves on", function()

@@ -159,7 +159,7 @@ describe("on_commit of a commit that is not waited for", function()
     rig.disk:fail("flush")
     raises("poisoned", ticket.wait, ticket)
     raises("poisoned", ticket.is_durable, ticket)
-    rig.db:close{ force = true }
+    rig.db:close()
     assert.is_false(ticket:is_durable())
     collectgarbage()
     assert.same({}, ran)

@@ -175,19 +175,8 @@ local function all_closed(world)
   world.fails = false
 end
 
--- No call fails any more; one that has failed may have poisoned the DB, and nobody noticed yet: a
--- forced close would not tell.
-local function end_faults(world)
-  if not world.fails then return end
-  for _, call in ipairs{ "write", "flush", "truncate" } do world.disk:fail(call, 0) end
-  world.fails = false
-  local ok, raised = pcall(world.db.info, world.db)
-  world.poisoned = world.poisoned or not ok and errors.is(raised, "poisoned")
-end
-
 --- Closes it, with whatever is open, and opens it again.
 function file.reopen(world)
-  end_faults(world)
   local is_open, expected = false, {}
   for _, tx in ipairs(world.txs) do is_open = is_open or tx.m.open end
   if is_open and not world.poisoned then
