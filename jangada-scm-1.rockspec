@@ -43,6 +43,7 @@ build = {
         "csrc/handle.c",
         "csrc/handlers.c",
         "csrc/journal.c",
+        "csrc/layout.c",
         "csrc/memory_disk.c",
         "csrc/move.c",
         "csrc/open.c",

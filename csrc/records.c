@@ -13,145 +13,28 @@
 **     *          the rest, a field of the row: a string; it stands last
 **
 ** store.pack_records makes values out of rows (tables with these fields), for bucket:append;
-** bucket:records reads them back as columns, an array for each field that has a name and is no C. In
-** between no header and no checksum becomes a Lua value.
+** bucket:records reads them back as columns, an array for each field that has a name and is no C.
+** In between no header and no checksum becomes a Lua value.
 */
-#include "jangada.h"
+#include "records.h"
 
 #include <stdio.h>
 #include <string.h>
-
-enum { FIELDS_MAX = 8, HEADER_MAX = FIELDS_MAX * 8, CRC_SIZE = 4 };
-
-typedef struct field {
-  char kind;
-  bool optional;
-  uint8_t width;           /* 0: the rest */
-  uint8_t name, name_size; /* where in the text */
-} field;
-
-typedef struct layout {
-  field fields[FIELDS_MAX];
-  int count;
-  size_t header, crc_at; /* crc_at: where the checksum is in the header */
-  bool has_crc;
-} layout;
-
-/* Layouts are constants of their users, and few: those read last are kept. */
-enum { TEXT_MAX = 127, KEPT = 4 };
-
-static _Thread_local struct {
-  size_t size;
-  char text[TEXT_MAX];
-  layout layout;
-} kept[KEPT];
-
-static _Thread_local unsigned next_kept;
-
-/* ---- layouts ------------------------------------------------------------------------------- */
-
-static void check_layout(lua_State *L, int idx, bool is_good, const char *rule) {
-  if (!is_good) luaL_argerror(L, idx, lua_pushfstring(L, "a bad layout: %s", rule));
-}
-
-/* Reads one field at p; returns where the next one begins. */
-static const char *parse_field(lua_State *L, int idx, const char *text, const char *p, field *f) {
-  size_t size = strcspn(p, ": ");
-  check_layout(L, idx, p[size] == ':', "a field is name:kind");
-  *f = (field){.name = (uint8_t)(p - text), .name_size = (uint8_t)size, .kind = p[size + 1]};
-  p += size + 1;
-  check_layout(L, idx, *p != '\0' && strchr("ITC*", *p) != NULL, "kinds are I1 to I8, T, C and *");
-  p++;
-  f->width = f->kind == 'T' ? 8 : f->kind == 'C' ? CRC_SIZE : 0;
-  check_layout(L, idx, size > 0 || f->width > 0, "only T and C go without a name");
-  if (f->kind == 'I') {
-    check_layout(L, idx, *p >= '1' && *p <= '8', "an integer has 1 to 8 bytes");
-    f->width = (uint8_t)(*p++ - '0');
-    f->optional = *p == '?';
-    if (f->optional) p++;
-  }
-  check_layout(L, idx, *p == '\0' || *p == ' ', "a space ends a field");
-  check_layout(L, idx, (f->kind == '*') == (*p == '\0'), "the rest, *, stands last");
-  return *p == ' ' ? p + 1 : p;
-}
-
-/* Is it given to who reads? */
-static bool is_read(const field *f) {
-  return f->kind != 'C' && f->name_size > 0;
-}
-
-static void parse(lua_State *L, int idx, const char *text, layout *l) {
-  const char *p = text;
-  field *f;
-  *l = (layout){.count = 0};
-  do {
-    check_layout(L, idx, l->count < FIELDS_MAX, "there are more than 8 fields");
-    f = &l->fields[l->count++];
-    p = parse_field(L, idx, text, p, f);
-    if (f->kind == 'C') {
-      check_layout(L, idx, !l->has_crc, "it has two checksums");
-      l->has_crc = true;
-      l->crc_at = l->header;
-    }
-    l->header += f->width;
-  } while (f->kind != '*'); /* which stands last */
-}
-
-static void check_layout_at(lua_State *L, int idx, layout *l) {
-  size_t size;
-  luaL_checktype(L, idx, LUA_TSTRING);
-  const char *text = lua_tolstring(L, idx, &size);
-  for (int i = 0; i < KEPT; i++) {
-    if (kept[i].size == size && memcmp(kept[i].text, text, size) == 0 && size > 0) {
-      *l = kept[i].layout;
-      return;
-    }
-  }
-  check_layout(L, idx, size <= TEXT_MAX && strlen(text) == size,
-               "it has 127 bytes at most, none of them 0");
-  parse(L, idx, text, l);
-  unsigned at = next_kept++ % KEPT;
-  memcpy(kept[at].text, text, size);
-  kept[at].size = size;
-  kept[at].layout = *l;
-}
-
-static unsigned char *put(unsigned char *into, unsigned width, uint64_t n) {
-  for (unsigned i = width; i-- > 0; n >>= 8)
-    into[i] = (unsigned char)n;
-  return into + width;
-}
-
-static uint64_t get(const unsigned char *from, unsigned width) {
-  uint64_t n = 0;
-  for (unsigned i = 0; i < width; i++)
-    n = n << 8 | from[i];
-  return n;
-}
-
-static uint32_t checksum(const layout *l, const unsigned char key[8], const unsigned char *header,
-                         const void *rest, size_t rest_size) {
-  size_t after = l->crc_at + CRC_SIZE;
-  uint32_t crc = jg_crc32c(0, key, 8);
-  crc = jg_crc32c(crc, header, l->crc_at);
-  crc = jg_crc32c(crc, header + after, l->header - after);
-  return jg_crc32c(crc, rest, rest_size);
-}
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
 /* The stack of pack_records(layout, first, rows [, total]): its arguments, the values, the names of
 ** the fields, and from ROW on what belongs to one row. */
-enum { LAYOUT = 1, FIRST, ROWS, TOTAL, VALUES, NAMES, ROW = NAMES + FIELDS_MAX, REST };
+enum { LAYOUT = 1, FIRST, ROWS, TOTAL, VALUES, NAMES, ROW = NAMES + JG_FIELDS_MAX, REST };
 
 typedef struct pack {
-  layout layout;
+  jg_layout layout;
   uint64_t key, total;
-  unsigned char header[HEADER_MAX];
+  unsigned char header[JG_HEADER_MAX];
 } pack;
 
 /* Reads the integer of a field from the row; false if it is not one, or too large. */
-static bool read_integer(lua_State *L, int i, const field *f, uint64_t *n, int *known) {
+static bool read_integer(lua_State *L, int i, const jg_field *f, uint64_t *n, int *known) {
   lua_pushvalue(L, NAMES + i);
   int type = lua_rawget(L, ROW);
   bool is_integer = lua_isinteger(L, -1);
@@ -163,7 +46,7 @@ static bool read_integer(lua_State *L, int i, const field *f, uint64_t *n, int *
 }
 
 /* Pushes a key of the row that is no field of the layout. */
-static void push_unknown(lua_State *L, const layout *l) {
+static void push_unknown(lua_State *L, const jg_layout *l) {
   lua_pushnil(L);
   while (lua_next(L, ROW)) {
     bool is_known = false;
@@ -189,7 +72,7 @@ static int count_keys(lua_State *L) {
 /* Fills the header from the row at ROW, and pushes the rest at REST. If the row is not as it should
 ** be, pushes the key at fault instead and returns false. */
 static bool read_row(lua_State *L, pack *p, size_t *rest_size) {
-  const layout *l = &p->layout;
+  const jg_layout *l = &p->layout;
   int known = 1, last = l->count - 1;
   lua_pushvalue(L, NAMES + last);
   if (lua_rawget(L, ROW) != LUA_TSTRING) {
@@ -204,13 +87,13 @@ static bool read_row(lua_State *L, pack *p, size_t *rest_size) {
   luaL_argcheck(L, p->total <= INT64_MAX, TOTAL, "the total passes 2^63-1");
   unsigned char *at = p->header;
   for (int i = 0; i < last; i++) {
-    const field *f = &l->fields[i];
+    const jg_field *f = &l->fields[i];
     uint64_t n = f->kind == 'T' ? p->total : 0;
     if (f->kind == 'I' && !read_integer(L, i, f, &n, &known)) {
       lua_pushvalue(L, NAMES + i);
       return false;
     }
-    at = put(at, f->width, n);
+    at = jg_put_field(at, f->width, n);
   }
   if (count_keys(L) == known) return true;
   push_unknown(L, l);
@@ -224,8 +107,8 @@ static void push_value(lua_State *L, pack *p, size_t rest_size) {
   const char *rest = lua_tostring(L, REST);
   if (p->layout.has_crc) {
     jg_put_u64(key, p->key);
-    put(p->header + p->layout.crc_at, CRC_SIZE,
-        checksum(&p->layout, key, p->header, rest, rest_size));
+    jg_put_field(p->header + p->layout.crc_at, JG_CRC_SIZE,
+                 jg_record_checksum(&p->layout, key, p->header, rest, rest_size));
   }
   char *into = luaL_buffinitsize(L, &buffer, header + rest_size);
   memcpy(into, p->header, header);
@@ -234,10 +117,10 @@ static void push_value(lua_State *L, pack *p, size_t rest_size) {
 }
 
 /* Of the fields that a row has; nil for the others. */
-static void push_names(lua_State *L, const layout *l) {
+static void push_names(lua_State *L, const jg_layout *l) {
   const char *text = lua_tostring(L, LAYOUT);
   for (int i = 0; i < l->count; i++) {
-    const field *f = &l->fields[i];
+    const jg_field *f = &l->fields[i];
     if (f->kind == 'I' || f->kind == '*')
       lua_pushlstring(L, text + f->name, f->name_size);
     else
@@ -259,14 +142,14 @@ static lua_Integer check_natural(lua_State *L, int idx) {
 int jg_pack_records(lua_State *L) {
   pack p;
   lua_settop(L, TOTAL);
-  check_layout_at(L, LAYOUT, &p.layout);
+  jg_check_layout(L, LAYOUT, &p.layout);
   p.key = (uint64_t)check_natural(L, FIRST);
   luaL_checktype(L, ROWS, LUA_TTABLE);
   p.total = lua_isnil(L, TOTAL) ? 0 : (uint64_t)check_natural(L, TOTAL);
   lua_Integer n = (lua_Integer)lua_rawlen(L, ROWS);
   if (n > 0 && p.key + (uint64_t)(n - 1) > INT64_MAX)
     jg_raise(L, "key_out_of_range", "pack_records: a key past 2^63-1");
-  luaL_checkstack(L, FIELDS_MAX + 8, NULL);
+  luaL_checkstack(L, JG_FIELDS_MAX + 8, NULL);
   lua_createtable(L, (int)(n < 1 << 16 ? n : 1 << 16), 0);
   push_names(L, &p.layout);
   for (lua_Integer i = 1; i <= n; i++, p.key++) {
@@ -291,15 +174,15 @@ int jg_pack_records(lua_State *L) {
 /* ---- reading ------------------------------------------------------------------------------- */
 
 /* What is wrong with a value, or NULL. The text, if there is one, is on top of the stack. */
-static const char *find_fault(lua_State *L, const layout *l, const unsigned char key[8],
+static const char *find_fault(lua_State *L, const jg_layout *l, const unsigned char key[8],
                               const MDB_val *value) {
   const unsigned char *p = value->mv_data;
   if (value->mv_size < l->header)
     return lua_pushfstring(L, "is damaged: it has %I bytes, and its header %I",
                            (LUAI_UACINT)value->mv_size, (LUAI_UACINT)l->header);
   if (!l->has_crc) return NULL;
-  uint32_t said = (uint32_t)get(p + l->crc_at, CRC_SIZE);
-  uint32_t found = checksum(l, key, p, p + l->header, value->mv_size - l->header);
+  uint32_t said = (uint32_t)jg_get_field(p + l->crc_at, JG_CRC_SIZE);
+  uint32_t found = jg_record_checksum(l, key, p, p + l->header, value->mv_size - l->header);
   if (said == found) return NULL;
   char text[96];
   snprintf(text, sizeof text, "is damaged: its CRC-32C says %08x, its bytes give %08x",
@@ -307,21 +190,21 @@ static const char *find_fault(lua_State *L, const layout *l, const unsigned char
   return lua_pushstring(L, text);
 }
 
-static void push_field(lua_State *L, const layout *l, const field *f, const unsigned char *p,
+static void push_field(lua_State *L, const jg_layout *l, const jg_field *f, const unsigned char *p,
                        const MDB_val *value) {
   if (f->kind == '*')
     lua_pushlstring(L, (const char *)p, value->mv_size - l->header);
   else
-    lua_pushinteger(L, (lua_Integer)get(p, f->width));
+    lua_pushinteger(L, (lua_Integer)jg_get_field(p, f->width));
 }
 
-/* store.unpack_record(layout, key, value): the fields with names, in their order; or nil and what is
-** wrong with it. */
+/* store.unpack_record(layout, key, value): the fields with names, in their order; or nil and what
+** is wrong with it. */
 int jg_unpack_record(lua_State *L) {
-  layout l;
+  jg_layout l;
   unsigned char key[8];
   MDB_val value;
-  check_layout_at(L, 1, &l);
+  jg_check_layout(L, 1, &l);
   jg_put_u64(key, (uint64_t)check_natural(L, 2));
   luaL_checktype(L, 3, LUA_TSTRING);
   value.mv_data = (void *)lua_tolstring(L, 3, &value.mv_size);
@@ -333,7 +216,7 @@ int jg_unpack_record(lua_State *L) {
   int top = lua_gettop(L);
   const unsigned char *p = value.mv_data;
   for (int i = 0; i < l.count; p += l.fields[i++].width)
-    if (is_read(&l.fields[i])) push_field(L, &l, &l.fields[i], p, &value);
+    if (jg_is_read(&l.fields[i])) push_field(L, &l, &l.fields[i], p, &value);
   return lua_gettop(L) - top;
 }
 
@@ -341,17 +224,17 @@ int jg_unpack_record(lua_State *L) {
 enum { BUCKET = 1, ITS_LAYOUT, FROM, TO, BYTES_MAX, CURSOR, COLUMNS };
 
 typedef struct reading {
-  layout layout;
+  jg_layout layout;
   lua_Integer bytes_left;
 } reading;
 
 /* Adds a record to the columns, in row n. Pushing the rest may run finalizers, so it comes last:
 ** `value` is in the map. */
-static void add_row(lua_State *L, const layout *l, const MDB_val *value, lua_Integer n) {
+static void add_row(lua_State *L, const jg_layout *l, const MDB_val *value, lua_Integer n) {
   const unsigned char *p = value->mv_data;
   int column = COLUMNS;
   for (int i = 0; i < l->count; p += l->fields[i++].width) {
-    if (!is_read(&l->fields[i])) continue;
+    if (!jg_is_read(&l->fields[i])) continue;
     push_field(L, l, &l->fields[i], p, value);
     lua_rawseti(L, column++, n);
   }
@@ -395,7 +278,7 @@ int jg_records(lua_State *L) {
   jg_key from, to;
   jg_bucket *b = jg_check_bucket(L, BUCKET);
   lua_settop(L, BYTES_MAX);
-  check_layout_at(L, ITS_LAYOUT, &r.layout);
+  jg_check_layout(L, ITS_LAYOUT, &r.layout);
   luaL_argcheck(L, (b->record.flags & JG_INTEGER_KEYS) != 0, BUCKET, "its keys are no integers");
   jg_check_bound(L, FROM, b, "records", &from);
   jg_check_bound(L, TO, b, "records", &to);
@@ -404,10 +287,10 @@ int jg_records(lua_State *L) {
   lua_Integer first = (lua_Integer)jg_get_u64(from.bytes + skip);
   lua_Integer last = (lua_Integer)jg_get_u64(to.bytes + skip);
   lua_Integer n = last < first ? 0 : last - first == LUA_MAXINTEGER ? last : last - first + 1;
-  luaL_checkstack(L, FIELDS_MAX + 8, NULL);
+  luaL_checkstack(L, JG_FIELDS_MAX + 8, NULL);
   jg_cursor *c = jg_cursor_new(L, BUCKET);
   for (int i = 0; i < r.layout.count; i++)
-    if (is_read(&r.layout.fields[i])) lua_createtable(L, (int)(n < 256 ? n : 256), 0);
+    if (jg_is_read(&r.layout.fields[i])) lua_createtable(L, (int)(n < 256 ? n : 256), 0);
   lua_Integer count = read_rows(L, c, &r, &from, n);
   jg_close(&c->h);
   b->tx->counts.gets += (uint64_t)count;

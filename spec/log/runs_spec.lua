@@ -75,4 +75,26 @@ describe("term runs", function()
     assert.same({ 0, 0 }, { runs.conflict(self, 9, 0) })
     assert.same({ 0, 0 }, { runs.conflict(self, 0, 3) })
   end)
+
+  it("answer in as many steps as halving takes, however many there are", function()
+    local self, looks = runs.new(), 0
+    for k = 1, 100000 do runs.append(self, 3 * k, 2 * k) end
+    local function counted(list)
+      return setmetatable({}, { __index = function(_, k)
+        looks = looks + 1
+        return list[k]
+      end })
+    end
+    self.terms, self.firsts = counted(self.terms), counted(self.firsts)
+    local function within(limit, expected, found)
+      assert.same(expected, found)
+      assert.is_true(looks <= limit, looks .. " looks")
+      looks = 0
+    end
+    within(20, 50000, runs.find(self, 150001))
+    within(20, 150000, runs.first_of_term(self, 100000))
+    within(40, { 8, 4 }, { runs.conflict(self, 299999, 5) })
+    within(40, { 0, 0 }, { runs.conflict(self, 299999, 1) })
+    within(40, { 150001, 100000 }, { runs.conflict(self, 150001, 199999) })
+  end)
 end)

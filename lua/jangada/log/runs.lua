@@ -36,17 +36,23 @@ function runs.find(self, index)
   return low
 end
 
---- The index of the first entry of a term, or nil if no entry has it.
----@param self jangada.log.Runs
----@param term integer
----@return integer|nil
-function runs.first_of_term(self, term)
+-- The last run whose term is not above `term`, or 0.
+local function find_term(self, term)
   local terms, low, high = self.terms, 0, self.count + 1
   while high - low > 1 do
     local middle = (low + high) // 2
     if terms[middle] <= term then low = middle else high = middle end
   end
-  if low > 0 and terms[low] == term then return self.firsts[low] end
+  return low
+end
+
+--- The index of the first entry of a term, or nil if no entry has it.
+---@param self jangada.log.Runs
+---@param term integer
+---@return integer|nil
+function runs.first_of_term(self, term)
+  local k = find_term(self, term)
+  if k > 0 and self.terms[k] == term then return self.firsts[k] end
   return nil
 end
 
@@ -94,19 +100,17 @@ end
 
 --- The last place up to `index` where a log that has `term` at `index` can agree with this one:
 --- the largest i <= index whose term here is not above `term` (section 5.3, the optimisation in
---- its last paragraphs). Skips a whole run at a step.
+--- its last paragraphs). Skips all runs in between at once.
 ---@param self jangada.log.Runs
 ---@param index integer not past the last entry
 ---@param term integer
 ---@return integer index 0 if nowhere
 ---@return integer term the term here at that index, 0 if nowhere
 function runs.conflict(self, index, term)
-  local k = runs.find(self, index)
-  while k > 0 and self.terms[k] > term do
-    index = self.firsts[k] - 1
-    k = k - 1
-  end
+  local at = runs.find(self, index)
+  local k = math.min(at, find_term(self, term))
   if k == 0 then return 0, 0 end
+  if k < at then index = self.firsts[k + 1] - 1 end
   return index, self.terms[k]
 end
 
