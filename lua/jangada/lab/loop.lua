@@ -74,25 +74,27 @@ local function judge_turn(self, machine, wrote)
   end
 end
 
--- Ends a turn of a node: folds its state into the trace, with what the turn was (the key of a
--- message, the time of a timer), and runs the invariants on it. What follows the key is what
--- jangada.node tells of a turn.
-local function finish_turn(self, machine, key, failure, digest, wrote)
-  self.in_turn = false
-  local trace = self.trace
-  if failure then
-    machine.state = nil
-    trace.value = mix(trace.value ~ key, machine.index)
-    return fail_turn(self, machine, failure)
+-- Makes the function that ends a turn of a node: it folds its state into the trace, with what the
+-- turn was (the key of a message, the time of a timer), and runs the invariants on it. What follows
+-- the key is what jangada.node tells of a turn.
+local function new_finish(world)
+  local trace = world.trace
+  return function(machine, key, failure, digest, wrote)
+    world.in_turn = false
+    if failure then
+      machine.state = nil
+      trace.value = mix(trace.value ~ key, machine.index)
+      return fail_turn(world, machine, failure)
+    end
+    local value = (trace.value ~ digest) * ODD + key -- a fold in place, as in host.transmit
+    trace.value = value ~ value >> 32
+    machine.state = machine.life.node.state
+    if trace.observe and digest ~= machine.digest then
+      machine.digest = digest
+      trace:row{kind = "state", node = machine.id, state = plain.clone(machine.state)}
+    end
+    if world.turn_judges then judge_turn(world, machine, wrote) end
   end
-  local value = (trace.value ~ digest) * ODD + key -- a fold in place, as in host.transmit
-  trace.value = value ~ value >> 32
-  machine.state = machine.life.node.state
-  if trace.observe and digest ~= machine.digest then
-    machine.digest = digest
-    trace:row{kind = "state", node = machine.id, state = plain.clone(machine.state)}
-  end
-  if self.turn_judges[1] then judge_turn(self, machine, wrote) end
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -150,41 +152,56 @@ local function arrive_elsewhere(self, endpoint, message, key, is_cut)
   end
 end
 
--- A message arrives. Its key is of this event alone and goes into the trace with the turn.
-local function arrive(self, message, key)
-  local endpoint, trace = self.endpoints[message.dest], self.trace
-  local network = self.network
-  local is_cut = network.groups and network:is_cut(message.src, message.dest)
-  if is_cut or not endpoint.awake then
-    return arrive_elsewhere(self, endpoint, message, key, is_cut)
+-- Makes the function for a message that arrives. Its key is of this event alone and goes into the
+-- trace with the turn.
+local function new_arrive(world, finish)
+  local endpoints, network, trace = world.endpoints, world.network, world.trace
+  return function(message, key)
+    local endpoint = endpoints[message.dest]
+    local is_cut = network.groups and network:is_cut(message.src, message.dest)
+    if is_cut or not endpoint.awake then
+      return arrive_elsewhere(world, endpoint, message, key, is_cut)
+    end
+    world.delivered = world.delivered + 1
+    if trace.observe then
+      trace:row{kind = "deliver", src = message.src, dest = message.dest,
+        body = plain.clone(message.body)}
+    end
+    world.in_turn = true
+    finish(endpoint, key, deliver(endpoint.life, message))
   end
-  self.delivered = self.delivered + 1
-  if trace.observe then
-    trace:row{kind = "deliver", src = message.src, dest = message.dest,
-      body = plain.clone(message.body)}
-  end
-  self.in_turn = true
-  finish_turn(self, endpoint, key, deliver(endpoint.life, message))
 end
 
--- A timer's entry comes up; false when it is of no account any more.
-local function come_up(self, timer, time_us)
-  local life = timer._life
-  if life.over then return false end
-  local machine = life.owner
-  if machine.paused then
-    machines.hold(machine, timer, time_us)
-    return false
+-- Makes the function for a timer's entry that comes up; it returns false when that is of no account
+-- any more.
+local function new_come_up(world, finish)
+  local trace = world.trace
+  return function(timer, time_us)
+    local life = timer._life
+    if life.over then return false end
+    local machine = life.owner
+    if machine.paused then
+      machines.hold(machine, timer, time_us)
+      return false
+    end
+    world.in_turn = true
+    local fired, failure, digest, wrote = fire(life, timer, time_us)
+    world.in_turn = false
+    if not fired then return false end
+    world.timers_fired = world.timers_fired + 1
+    if trace.observe then trace:row{kind = "timer", node = machine.id} end
+    finish(machine, world.time_us << 8 | machine.index, failure, digest, wrote)
+    return true
   end
-  self.in_turn = true
-  local fired, failure, digest, wrote = fire(life, timer, time_us)
-  self.in_turn = false
-  if not fired then return false end
-  self.timers_fired = self.timers_fired + 1
-  local trace = self.trace
-  if trace.observe then trace:row{kind = "timer", node = machine.id} end
-  finish_turn(self, machine, self.time_us << 8 | machine.index, failure, digest, wrote)
-  return true
+end
+
+---Gives a world the functions `finish_turn`, `arrive` and `come_up`: closures, since what they need
+---of the world stays what it is.
+---@param world table
+function World.add_turns(world)
+  local finish = new_finish(world)
+  world.finish_turn, world.arrive = finish, new_arrive(world, finish)
+  world.come_up = new_come_up(world, finish)
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -216,7 +233,8 @@ end
 local function advance(self, limit_us, is_done)
   local _guard <close> = begin_run(self)
   if is_done and is_done(self) then return true end
-  local heap, events_max = self.heap, self.events_max
+  local heap, arrive, come_up = self.heap, self.arrive, self.come_up
+  local events_max = self.events_max
   while not self.is_over do
     local time_us, event, key = pop(heap, limit_us)
     if not time_us then
@@ -226,9 +244,9 @@ local function advance(self, limit_us, is_done)
     self.time_us = time_us
     local is_event = true -- else it was of no account
     if event.body then
-      arrive(self, event, key)
+      arrive(event, key)
     elseif event._life then
-      is_event = come_up(self, event, time_us)
+      is_event = come_up(event, time_us)
     else
       is_event = event.run(self, event) ~= false
     end
@@ -267,12 +285,6 @@ function World:step()
   local events = self.events
   return advance(self, nil, function() return self.events > events end)
 end
-
----Ends a turn that did not come from the queue: a boot. For the world.
-World.finish_turn = finish_turn
-
----A timer comes up that was held back by a pause. For the world.
-World.come_up = come_up
 
 ---@param world table
 ---@return table guard that lets go of the world when a run ends, however it ends

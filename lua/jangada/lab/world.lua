@@ -57,7 +57,7 @@ function World:boot(machine)
   if not ok then
     self:fail{kind = "store_failed", node = machine.id, message = tostring(failure)}
   else
-    self:finish_turn(machine, machine.index, failure, digest, wrote)
+    self.finish_turn(machine, machine.index, failure, digest, wrote)
   end
 end
 
@@ -102,7 +102,7 @@ end
 -- A timer that came up during a pause keeps its time: it may have been put off since.
 local function come_up_late(self, step)
   if step.life.over then return false end
-  return self:come_up(step.timer, step.time_us)
+  return self.come_up(step.timer, step.time_us)
 end
 
 ---Lets a paused node go on: all that waited comes at once, in its order.
@@ -277,7 +277,7 @@ function M.new(parts)
     endpoints = {},                  -- id -> machine or client
     client_count = 0,
     invariants = {},                 -- all of them
-    turn_judges = {},                -- those that look at every turn
+    turn_judges = false,             -- those that look at every turn, if there are any
     marks = {},                      -- name -> how often reached
 
     events = 0, timers_fired = 0, sent = 0, delivered = 0, lost = 0,
@@ -287,6 +287,7 @@ function M.new(parts)
   }
   world.host = hosts.new(world)
   world.guard = World.new_guard(world)
+  World.add_turns(world)
   parts.trace.world = world
   return setmetatable(world, World)
 end
