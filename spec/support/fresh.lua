@@ -26,7 +26,8 @@ local all = setmetatable({}, { __mode = "v" }) -- opened by whomever: collected 
 local plain_open = store.open
 function store.open(...)
   local db, message, code = plain_open(...)
-  all[#all + 1] = db
+  local is_lock = db and db:path():find("/jangada%-lab%-%w+/owner%.db$") -- of a lab's directory
+  if not is_lock then all[#all + 1] = db end
   return db, message, code
 end
 

@@ -65,19 +65,25 @@ function M.stored(world, which, bucket, key)
   end)
 end
 
+---Starts Lua in a second process.
+---@param text string
+---@param environment? string words of the shell, such as `TMPDIR=/tmp`
+---@return file* pipe what it prints
+function M.start_process(text, environment)
+  local path = os.tmpname()
+  local file <close> = assert(io.open(path, "w"))
+  file:write(("package.path = %q\npackage.cpath = %q\nos.remove(%q)\n"):format(package.path,
+    package.cpath, path), text)
+  file:close()
+  return assert(io.popen(("%s exec lua5.4 %s 2>&1"):format(environment or "", path)))
+end
+
 ---Runs Lua in a second process and returns what it prints.
 ---@param text string
 ---@return string
 function M.run_process(text)
-  local path = os.tmpname()
-  local file <close> = assert(io.open(path, "w"))
-  file:write(("package.path = %q\npackage.cpath = %q\n"):format(package.path, package.cpath), text)
-  file:close()
-  local pipe = assert(io.popen("lua5.4 " .. path .. " 2>&1"))
-  local output = pipe:read("a")
-  pipe:close()
-  os.remove(path)
-  return output
+  local pipe <close> = M.start_process(text)
+  return pipe:read("a")
 end
 
 return M

@@ -4,6 +4,10 @@
 -- n1.db, n2.db... and stay when the world is closed. Without one they are made in a temporary
 -- directory of this process, on the memory file system where nothing is to be durable, and are
 -- removed when the world is closed or collected.
+--
+-- A process that is killed leaves its directory behind. So each has one more store in it, which the
+-- process keeps open and thereby locked: who can open it knows that the process is gone, and
+-- removes the directory.
 
 local errors = require "jangada.errors"
 local files = require "jangada.files"
@@ -18,6 +22,8 @@ local M = {}
 local MEMORY <const> = "/dev/shm"
 local JOURNAL_SIZE <const> = 1 << 20 -- bytes; it is written full of zeros for each node
 
+local OWNER <const> = "owner.db"
+
 local temporary = {} -- parent directory -> guard of the temporary directory in it
 local worlds = 0     -- worlds that had files there: numbers their names
 
@@ -31,13 +37,31 @@ local function is_usable(directory)
   return true
 end
 
+-- Removes what killed processes left. A directory's store that is new may not be locked yet.
+local function remove_abandoned(parent)
+  local pipe <close> = assert(io.popen(("find %s/jangada-lab-?????? -maxdepth 1 -name %s -mmin +1 "
+    .. "2>/dev/null"):format(files.quote(parent), OWNER)))
+  for path in pipe:lines() do
+    local owner <close> = store.open(path, {lock_timeout_ms = 0})
+    if owner then os.execute("rm -rf -- " .. files.quote(path:match("^(.*)/"))) end
+  end
+end
+
+local function remove_own(guard)
+  guard.owner:close()
+  files.remove_store(guard.path .. "/" .. OWNER)
+  os.remove(guard.path)
+end
+
 local function make_temporary(parent)
   local guard = temporary[parent]
   if guard then return guard.path end
-  local path = files.make_temporary("jangada", parent)
-  if not path then errors.raise("directory_invalid", "cannot make a directory in %s", parent) end
+  remove_abandoned(parent)
+  local path = files.make_temporary("jangada-lab", parent)
+  local owner = path and store.open(path .. "/" .. OWNER, {durability = "none"})
+  if not owner then errors.raise("directory_invalid", "cannot make a directory in %s", parent) end
   -- Collected at the end of the process, after the worlds whose files were in it.
-  temporary[parent] = setmetatable({path = path}, {__gc = function(g) os.remove(g.path) end})
+  temporary[parent] = setmetatable({path = path, owner = owner}, {__gc = remove_own})
   return path
 end
 

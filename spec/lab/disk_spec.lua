@@ -1,0 +1,63 @@
+local files = require "jangada.files"
+local labs = require "spec.support.labs"
+
+-- Makes a world whose files are in TMPDIR, and prints its directory.
+local MAKE_WORLD <const> = [[
+  local lab = require "jangada.lab"
+  local world = lab.new{durability = "commit", protocol = {source = "return function() end"}}
+  local directory = world.disk.prefix:match("^(.*)/")
+  io.write(directory)
+]]
+
+local function exists(path)
+  return os.rename(path, path) ~= nil
+end
+
+describe("the temporary directory of a lab", function()
+  local parent
+  before_each(function() parent = assert(files.make_temporary("jangada-spec")) end)
+  after_each(function() os.execute("rm -rf " .. files.quote(parent)) end)
+
+  local function start(text)
+    return labs.start_process(MAKE_WORLD .. (text or ""), "TMPDIR=" .. files.quote(parent))
+  end
+
+  local function run(text)
+    local pipe <close> = start(text)
+    return pipe:read("a")
+  end
+
+  local function make_old(directory)
+    assert(os.execute(("touch -d '2 minutes ago' %s/owner.db"):format(files.quote(directory))))
+  end
+
+  it("is removed when the process ends", function()
+    local directory = run()
+    assert.matches("/jangada%-lab%-%w+$", directory)
+    assert.is_false(exists(directory))
+  end)
+
+  it("is removed by the next process when its own was killed", function()
+    local killed = run("io.stdout:flush() os.execute('kill -9 $PPID')")
+    assert.is_true(exists(killed .. "/w1-n1.db"))
+    run()
+    assert.is_true(exists(killed)) -- it is new: its process may be about to lock it
+    make_old(killed)
+    run()
+    assert.is_false(exists(killed))
+  end)
+
+  it("stays while its process lives", function()
+    assert(os.execute("mkfifo " .. files.quote(parent .. "/wait")))
+    local wait = ("print() io.stdout:flush() io.open(%q)"):format(parent .. "/wait")
+    local living <close> = start(wait)
+    local directory = living:read("l")
+    make_old(directory)
+    run()
+    local stayed = exists(directory)
+    io.open(parent .. "/wait", "w"):close()
+    living:read("a")
+    assert.is_true(stayed)
+    assert.is_false(exists(directory))
+  end)
+end)
