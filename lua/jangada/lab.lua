@@ -115,9 +115,8 @@ function M.new(options)
     events_max = config.events_max, queue_max = config.queue_max, maybe_rate = config.maybe_rate,
     disk = disks.new(config.directory, config.durability, ids),
   }
-  local judges
-  world.invariants, judges = invariants.new(world, config.invariants)
-  world.turn_judges = #judges > 0 and judges
+  world.invariants, world.turn_judges, world.commit_judges =
+    invariants.new(world, config.invariants)
   for i, id in ipairs(ids) do
     local machine = machines.new(world, id, i, others(ids, id))
     world.nodes[i], world.endpoints[id] = machine, machine

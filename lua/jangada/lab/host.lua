@@ -87,7 +87,7 @@ function M.new(world)
     if trace.observe then
       trace:row{kind = "commit", node = machine.id, index = index, term = term, data = data}
     end
-    world:judge_commit(machine, index, term, data)
+    if world.commit_judges then world:judge_commit(machine, index, term, data) end
   end
 
   function host.reached(machine, name)

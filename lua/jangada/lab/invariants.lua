@@ -150,10 +150,11 @@ M.names = {"election_safety", "log_matching", "state_machine_safety"}
 ---@param list nil|(string|table|fun(world, machine): string|nil)[] names, tables as above, or
 ---functions that are called after each turn and return nil or a message; nil for all names
 ---@return table[] all
----@return table[] judges those with `turn`
+---@return table[]|false turn_judges those with `turn`, false when there are none
+---@return table[]|false commit_judges those with `committed`, false when there are none
 ---Raises `option_invalid`.
 function M.new(world, list)
-  local all, judges = {}, {}
+  local all, turn_judges, commit_judges = {}, {}, {}
   for i, entry in ipairs(list or M.names) do
     local invariant
     if type(entry) == "string" then
@@ -173,9 +174,10 @@ function M.new(world, list)
         .. "function", i)
     end
     all[#all + 1] = invariant
-    if invariant.turn then judges[#judges + 1] = invariant end
+    if invariant.turn then turn_judges[#turn_judges + 1] = invariant end
+    if invariant.committed then commit_judges[#commit_judges + 1] = invariant end
   end
-  return all, judges
+  return all, turn_judges[1] and turn_judges or false, commit_judges[1] and commit_judges or false
 end
 
 return M

@@ -49,12 +49,12 @@ local function fail_turn(self, machine, failure)
     traceback = failure.traceback}
 end
 
----Judges what a node says it holds committed. For the host.
+---Judges what a node says it holds committed. For the host of a world with `commit_judges`.
 function World:judge_commit(machine, index, term, data)
-  local invariants = self.invariants
-  for i = 1, #invariants do
-    local invariant = invariants[i]
-    local message = invariant.committed and invariant:committed(machine, index, term, data)
+  local judges = self.commit_judges
+  for i = 1, #judges do
+    local invariant = judges[i]
+    local message = invariant:committed(machine, index, term, data)
     if message then
       self:fail{kind = "invariant_violated", name = invariant.name, node = machine.id,
         message = message}

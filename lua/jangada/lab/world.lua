@@ -278,6 +278,7 @@ function M.new(parts)
     client_count = 0,
     invariants = {},                 -- all of them
     turn_judges = false,             -- those that look at every turn, if there are any
+    commit_judges = false,           -- those that look at what is committed
     marks = {},                      -- name -> how often reached
 
     events = 0, timers_fired = 0, sent = 0, delivered = 0, lost = 0,
