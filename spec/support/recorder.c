@@ -11,7 +11,8 @@
 **     fail(directory, kind, nth, how, forever)
 **                           of the calls of one kind from now on the nth fails, or it and all
 **                           after it. Kind: "write", "flush", "size", "name", "any" of these, or
-**                           "read"; how: "EIO", "ENOSPC", "EDQUOT" or "short"
+**                           "growth" (those that need room on the disk) or "read"; how: "EIO",
+**                           "ENOSPC", "EDQUOT" or "short"
 **     fail()                none fails any more
 **     calls()               how many calls of that kind there were
 **     clear(directory)      removes the files in it
@@ -97,9 +98,9 @@ void note_names(char kind, const char *old, const char *new_name) {
   note((event){.kind = kind, .size = (uint64_t)size}, names);
 }
 
-/* A full disk takes a part of one write, and nothing of those that follow. */
-int next_fault(int kind) {
-  if ((fault.kinds & kind) == 0) return 0;
+/* Of a call of these kinds. A full disk takes a part of one write, and nothing of what follows. */
+int next_fault(int kinds) {
+  if ((fault.kinds & kinds) == 0) return 0;
   fault.calls++;
   if (fault.calls < fault.nth || (fault.calls > fault.nth && !fault.forever)) return 0;
   int how = fault.error;
@@ -173,8 +174,8 @@ static bool set_fault(const char *kind, long nth, const char *how, bool forever)
   static const struct {
     const char *name;
     int number;
-  } kinds[] = {{"write", WRITE}, {"flush", FLUSH}, {"size", SIZE},
-               {"name", NAME},   {"read", READ},   {"any", ANY}},
+  } kinds[] = {{"write", WRITE}, {"flush", FLUSH}, {"size", SIZE},    {"name", NAME},
+               {"read", READ},   {"any", ANY},     {"growth", GROWTH}},
     errors[] = {{"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT}, {"short", SHORT}};
   int bits = 0, error = 0;
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)

@@ -13,8 +13,9 @@
 
 #define VISIBLE __attribute__((visibility("default")))
 
-enum { WRITE = 1, FLUSH = 2, SIZE = 4, NAME = 8, READ = 16, ANY = 15 }; /* kinds of calls */
-#define SHORT (-1)                                                      /* among errors */
+/* Kinds of calls; GROWTH: of writes, sizes and names, those that need room on the disk. */
+enum { WRITE = 1, FLUSH = 2, SIZE = 4, NAME = 8, ANY = 15, READ = 16, GROWTH = 32 };
+#define SHORT (-1) /* among errors */
 
 typedef struct event {
   char kind, unused[3];
@@ -30,10 +31,10 @@ typedef struct watched {
 } watched;
 
 void lock(void);
-long done(long result);   /* unlocks; returns what it is given, and leaves errno alone */
-long failed(int error);   /* sets errno; -1 */
-int next_fault(int kind); /* of the call about to be made: 0, an error, SHORT */
-int or_full(int how);     /* SHORT is ENOSPC where nothing can be short */
+long done(long result);    /* unlocks; returns what it is given, and leaves errno alone */
+long failed(int error);    /* sets errno; -1 */
+int next_fault(int kinds); /* of the call about to be made: 0, an error, SHORT */
+int or_full(int how);      /* SHORT is ENOSPC where nothing can be short */
 void note(event e, const void *data);
 void note_names(char kind, const char *old, const char *new_name);
 const char *name_of(const char *path); /* in the directory, "" is itself; NULL: not watched */

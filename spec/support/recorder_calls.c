@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -25,7 +26,7 @@ static int open_file(int at, const char *path, int flags, mode_t mode) {
   if (name == NULL) return (int)syscall(SYS_openat, at, path, flags, mode);
   lock();
   bool is_new = (flags & O_CREAT) != 0 && syscall(SYS_faccessat, AT_FDCWD, path, F_OK) != 0;
-  int how = is_new ? next_fault(NAME) : 0;
+  int how = is_new ? next_fault(NAME | GROWTH) : 0;
   if (how != 0) return (int)done(failed(or_full(how)));
   int fd = (int)syscall(SYS_openat, at, path, flags, mode);
   adopt(fd, name, flags, is_new);
@@ -56,7 +57,7 @@ VISIBLE int mkostemp(char *path, int flags) {
   *(void **)&real = dlsym(RTLD_NEXT, "mkostemp");
   if (name_of(path) == NULL) return real(path, flags);
   lock();
-  int how = next_fault(NAME);
+  int how = next_fault(NAME | GROWTH);
   if (how != 0) return (int)done(failed(or_full(how)));
   int fd = real(path, flags);
   adopt(fd, name_of(path), 0, true);
@@ -86,7 +87,7 @@ static int change_names(char kind, const char *old, const char *new, int at, int
   const char *from = name_of(old), *to = new != NULL ? name_of(new) : NULL;
   bool is_ours = from != NULL || to != NULL;
   if (is_ours) lock();
-  int how = is_ours ? next_fault(NAME) : 0;
+  int how = is_ours ? next_fault(NAME | (kind == 'l' ? GROWTH : 0)) : 0;
   long result = how != 0      ? failed(or_full(how))
                 : kind == 'l' ? syscall(SYS_linkat, at, old, new_at, new, flags)
                 : kind == 'r' ? syscall(SYS_renameat2, at, old, new_at, new, flags)
@@ -126,12 +127,14 @@ VISIBLE int remove(const char *path) {
 static ssize_t write_bytes(int fd, const void *bytes, size_t size, off_t offset) {
   long at = offset;
   lock();
-  int how = next_fault(WRITE);
+  if (offset < 0) at = syscall(SYS_lseek, fd, 0, SEEK_CUR);
+  struct stat st;
+  bool grows = fstat(fd, &st) == 0 && at + (long)size > st.st_size;
+  int how = next_fault(WRITE | (grows ? GROWTH : 0));
   if (how == SHORT && size > 1)
     size /= 2;
   else if (how != 0)
     return done(failed(or_full(how)));
-  if (offset < 0) at = syscall(SYS_lseek, fd, 0, SEEK_CUR);
   long result = offset < 0 ? syscall(SYS_write, fd, bytes, size)
                            : syscall(SYS_pwrite64, fd, bytes, size, offset);
   if (result <= 0) return done(result);
@@ -212,7 +215,7 @@ VISIBLE int fdatasync(int fd) {
 static int resize(int fd, char kind, int mode, off_t offset, off_t end) {
   const watched *of = watched_of(fd);
   if (of != NULL) lock();
-  int how = of != NULL ? next_fault(SIZE) : 0;
+  int how = of != NULL ? next_fault(SIZE | (kind == 'a' ? GROWTH : 0)) : 0;
   long result = how != 0      ? failed(or_full(how))
                 : kind == 't' ? syscall(SYS_ftruncate, fd, end)
                               : syscall(SYS_fallocate, fd, mode, offset, end - offset);

@@ -29,7 +29,7 @@ end
 
 --- Small in memory and in the lock file: a store is opened for each state.
 function arguments.store_options(durability)
-  local options = { durability = durability, size_max = 1 << 24, readers_max = 8, trees_max = 16 }
+  local options = { durability = durability, size_max = 1 << 24, readers_max = 8, trees_max = 64 }
   if durability == "journal" then options.journal_size = 1 << 16 end
   return options
 end

@@ -26,6 +26,7 @@ end
 ---@return string cpath the pattern that finds it
 function broken.build(name, changes)
   local directory = build .. "/broken/" .. name
+  run("make -s module BUILD='%s'", build)
   run("rm -rf '%s'; mkdir -p '%s/build'; cp -r csrc Makefile '%s'; cp -r '%s/obj' '%s/build'",
     directory, directory, directory, build, directory)
   run("find '%s' -exec touch -d '2 minutes ago' {} +; touch -d '1 minute ago' '%s'/build/obj/*",

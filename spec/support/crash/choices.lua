@@ -22,6 +22,17 @@ local function may_split(change)
   return change.file.name:find("-journal$") ~= nil
 end
 
+-- Where a write may be torn within its sectors: between records of the journal, and anywhere.
+local function cuts(change, random, bounds)
+  local places, at = {}, 1
+  while at and #places < bounds do
+    at = change.data:find("JgJ1", at + 1, true)
+    places[#places + 1] = at
+  end
+  for _ = 1, bounds do places[#places + 1] = random(1, #change.data) end
+  return places
+end
+
 -- The ways in which a part of one write is there.
 local function torn(change, random, bounds)
   local ways, pieces = {}, disk.pieces(change)
@@ -34,12 +45,9 @@ local function torn(change, random, bounds)
     ways[#ways + 1] = sectors(at + 1, pieces)
     ways[#ways + 1] = sectors(at, at)
   end
-  if may_split(change) then
-    for _ = 1, bounds do
-      local at = random(1, #change.data)
-      ways[#ways + 1] = { bytes = true, to = at - 1 }
-      ways[#ways + 1] = { bytes = true, from = at }
-    end
+  for _, at in ipairs(may_split(change) and cuts(change, random, bounds) or {}) do
+    ways[#ways + 1] = { bytes = true, to = at - 1 }
+    ways[#ways + 1] = { bytes = true, from = at }
   end
   return ways
 end

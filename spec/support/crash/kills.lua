@@ -1,10 +1,12 @@
--- kill -9: a process makes random steps on a store, and writes down what it is about to do and what
--- is acknowledged; it is killed at a random moment, again and again, and the next one, or this one,
--- looks at what is there: the world after the last acknowledged step, or after the one that was
--- begun. A program, to be run under the recorder (which is idle):
+-- kill -9: a process makes random steps on a store, and keeps a diary of what it is about to do and
+-- what is durable; it is killed at a random moment, again and again, and the next one, or this one,
+-- looks at what is there: the world after the last durable step, or after one that was begun since.
+-- A program, to be run under the recorder (which is idle):
 --
 --   kills.lua [--seconds N] [--kills N] [--seed S] [--durability commit|journal|none]
+--
 local arguments = require "spec.support.crash.arguments"
+local data = require "spec.support.crash.data"
 local ops = require "spec.support.fuzz_ops"
 local process = require "spec.process"
 local recorder = require "spec.recorder"
@@ -23,39 +25,60 @@ local function digest(world)
   return (ops.digest(workload.write(world)))
 end
 
--- Goes on with what it finds until it is killed.
+-- ---- who is killed ----------------------------------------------------------------------------
+
+-- Goes on with what it finds until it is killed. Its diary: "found DIGEST", "begun N DIGEST" before
+-- a step, "durable N" once that step and all before it are.
 local function write_for_ever(seed)
-  local random = workload.random(seed)
+  local random, waiting, step = data.random(seed), {}, 0
   local notes = assert(io.open(diary, "w"))
   notes:setvbuf("no")
   process.alarm(SECONDS_MAX)
-  local session = workload.open(path, store_options)
+  local session = workload.open(path, store_options, random(0, 5))
   local world = workload.read(session.db)
   notes:write("found ", digest(world), "\n")
   while true do
     local _, new, run = workload.step(world, random)
-    notes:write("begun ", digest(new), "\n")
-    run(session)
-    notes:write("acknowledged ", digest(new), "\n")
-    world = new
+    step = step + 1
+    notes:write(("begun %d %s\n"):format(step, digest(new)))
+    local outcome, found = run(session)
+    world = found or new
+    if found then notes:write("found ", digest(found), "\n") end
+    if outcome == true then waiting = {} else waiting[#waiting + 1] = { step, outcome } end
+    if outcome == true and not found then notes:write(("durable %d\n"):format(step)) end
+    while waiting[1] and (not waiting[1][2] or waiting[1][2]:is_durable()) do
+      notes:write(("durable %d\n"):format(table.remove(waiting, 1)[1]))
+    end
   end
 end
 
-local tally = { kills = 0, acknowledged = 0 }
+-- ---- who kills --------------------------------------------------------------------------------
 
--- Takes in what a killed process wrote down; `known` is what may be in the file.
+local tally = { kills = 0, durable = 0 }
+
+-- `known`: what may be in the file, {step, digest} from the last durable step on.
+local function check_found(known, found, story)
+  for _, step in ipairs(known) do
+    if step[2] == found then return { { 0, found } } end
+  end
+  error({ crash = "it holds what no step left, or durable steps are lost", story = story }, 0)
+end
+
 local function read_diary(known, story)
   for line in io.lines(diary) do
-    local what, text = line:match("^(%l+) (%x+%.%d+)$") -- the last line may be cut off
-    if what == "found" and not (text == known.acknowledged or text == known.begun) then
-      error({ crash = "the next process found what no step left", story = story }, 0)
-    elseif what == "begun" then
-      known.begun = text
-    elseif what then
-      known.acknowledged, known.begun = text, nil
-      tally.acknowledged = tally.acknowledged + (what == "acknowledged" and 1 or 0)
+    local found = line:match("^found (%x+%.%d+)$")
+    local begun, text = line:match("^begun (%d+) (%x+%.%d+)$") -- the last line may be cut off
+    local durable = line:match("^durable (%d+)$")
+    if found then
+      known = check_found(known, found, story)
+    elseif begun then
+      known[#known + 1] = { tonumber(begun), text }
+    elseif durable then
+      tally.durable = tally.durable + 1
+      while known[1][1] < tonumber(durable) do table.remove(known, 1) end
     end
   end
+  return known
 end
 
 local function kill_one(seed, random, known)
@@ -70,25 +93,21 @@ local function kill_one(seed, random, known)
     error({ crash = ("it ended by %s %d: %s"):format(kind, status, text), story = story }, 0)
   end
   local notes <close> = io.open(diary)
-  if notes then read_diary(known, story) end
-  if random(1, 2) == 1 then return end -- the next process looks
+  if notes then known = read_diary(known, story) end
+  if random(1, 2) == 1 then return known end -- the next process looks
   local ok, found = pcall(function()
     local session = workload.open(path, store_options)
     local db <close> = session.db
     return digest(workload.read(db))
   end)
   if not ok then error({ crash = tostring(found), story = story }, 0) end
-  if found ~= known.acknowledged and found ~= known.begun then
-    error({ crash = ("found %s; %s was acknowledged, %s begun"):format(found, known.acknowledged,
-      known.begun), story = story }, 0)
-  end
-  known.acknowledged, known.begun = found, nil
+  return check_found(known, found, story)
 end
 
 local function run(seed)
-  local random, known = workload.random(seed), { acknowledged = digest(workload.empty()) }
+  local random, known = data.random(seed), { { 0, digest(workload.empty()) } }
   recorder.clear(directory)
-  for _ = 1, KILLS_PER_FILE do kill_one(seed, random, known) end
+  for _ = 1, KILLS_PER_FILE do known = kill_one(seed, random, known) end
 end
 
 local started, seed = os.time(), options.seed
@@ -97,6 +116,6 @@ repeat
   if not ok then arguments.tell(failure, directory) end
   seed = seed + 1
 until tally.kills >= options.kills and os.time() - started >= options.seconds
-print(("%s: %d kills after %d acknowledged steps, seeds %d to %d"):format(options.durability,
-  tally.kills, tally.acknowledged, options.seed, seed - 1))
+print(("%s: %d kills, %d durable steps, seeds %d to %d"):format(options.durability,
+  tally.kills, tally.durable, options.seed, seed - 1))
 arguments.remove(directory)

@@ -10,7 +10,8 @@ local workload = require "spec.support.crash.workload"
 ---@class crash.Life
 ---@field directory string
 ---@field options table of store.open
----@field random fun(from: integer, to: integer): integer
+---@field random table see data.lua
+---@field again integer? the state of `random` once the files are open
 ---@field story string what led to it
 ---@field before crash.Disk the files as it begins
 ---@field origins string[]? more texts of worlds that may be there until it is acknowledged that the
@@ -19,6 +20,10 @@ local workload = require "spec.support.crash.workload"
 ---@field names string[] of the steps
 ---@field worlds table[] the world after each step; [0]: before all
 ---@field texts string[] of the worlds
+---@field states integer[] of `random` after each step was chosen
+---@field acknowledged integer the last step that is
+---@field waiting {step: integer, ticket: any}[] the steps after it that are done
+---@field has_died boolean? a step was a death
 ---@field failures integer how many steps failed
 ---@field calls integer? of the kind of the fault, until it was over
 ---@field doubts integer of how many the outcome was unknown
@@ -38,14 +43,51 @@ end
 
 local function begin(self, name, world)
   local step = #self.names + 1
-  self.names[step], self.worlds[step] = name, world
+  self.names[step], self.worlds[step], self.states[step] = name, world, self.random.state
   self.texts[step] = workload.write(world)
   recorder.mark("begin " .. step)
   return step
 end
 
-local function acknowledge(step)
+local function mark_acknowledged(self, step)
+  self.acknowledged = step
   recorder.mark("ack " .. step)
+end
+
+-- Of the steps that are done and may not be durable yet, those that are.
+local function look_at_tickets(self)
+  local waiting = self.waiting
+  while waiting[1] and (not waiting[1].ticket or waiting[1].ticket:is_durable()) do
+    mark_acknowledged(self, table.remove(waiting, 1).step)
+  end
+end
+
+-- A step is done. `outcome` is what its function returned.
+local function note_done(self, step, outcome)
+  if outcome == true then
+    look_at_tickets(self)
+    if self.waiting[1] then
+      fail(self, "step %d, %s, is durable, and step %d before it is not", step, self.names[step],
+        self.waiting[1].step)
+    end
+    return mark_acknowledged(self, step)
+  end
+  table.insert(self.waiting, { step = step, ticket = outcome })
+  look_at_tickets(self)
+end
+
+-- What the store holds after a death: one of the worlds since the last that was acknowledged.
+local function find_world(self, step, text)
+  for known = step, self.acknowledged, -1 do
+    local there = self.texts[known]
+    if there == life.NO_FILE then there = workload.write(workload.empty()) end
+    if there == text then
+      self.texts[step], self.worlds[step] = text, self.worlds[known] or workload.empty()
+      self.waiting = {}
+      return
+    end
+  end
+  fail(self, "step %d, %s: it holds what no step left", step, self.names[step])
 end
 
 local function world_now(self)
@@ -64,60 +106,69 @@ end
 -- Whatever the step in doubt did, the store opens, and holds the world before it or after it.
 local function open_again(self)
   self.doubts = self.doubts + 1
-  if self.session then self.session.db:close{ force = true } end
+  if self.session then pcall(self.session.db.close, self.session.db, { force = true }) end
   local ok, session = pcall(workload.open, self.path, self.options) -- the fault may go on
-  if ok then session.db:close() else check_failure(self, session) end
+  if ok then pcall(session.db.close, session.db) else check_failure(self, session) end
   self.calls = recorder.calls()
   recorder.fail()
-  local doubt = #self.names
   local step = begin(self, "open again", world_now(self))
   self.session = workload.open(self.path, self.options)
-  local text = workload.write(workload.read(self.session.db))
-  local before = self.texts[doubt - 1]
-  if before == life.NO_FILE then before = workload.write(workload.empty()) end
-  if text ~= self.texts[doubt] and text ~= before then
-    fail(self, "step %d, %s, was half done when it failed", doubt, self.names[doubt])
-  end
-  if text ~= self.texts[doubt] then
-    self.texts[step], self.worlds[step] = text, self.worlds[doubt - 1] or workload.empty()
-  end
-  acknowledge(step)
+  find_world(self, step, workload.write(workload.read(self.session.db)))
+  mark_acknowledged(self, step)
 end
 
--- A failed step was not done, if the store still answers; else its outcome is unknown.
+local function done(self, step, outcome)
+  local ok, failure = pcall(note_done, self, step, outcome)
+  if ok then return end
+  if failure.crash then error(failure, 0) end
+  check_failure(self, failure) -- a ticket tells of a flush that failed
+  open_again(self)
+end
+
+-- A failed step was not done, unless it is called poisoned: then its outcome is unknown.
 local function settle(self, step, failure)
-  if self.session.db:path() == "" then return open_again(self) end -- it was closed, and not opened
-  local answers, found = pcall(workload.read, self.session.db)
+  local was_closed = self.session.db:path() == "" -- by the step, which could not open it again
+  if failure.code ~= "poisoned" and not was_closed then
+    self.worlds[step], self.texts[step] = self.worlds[step - 1], self.texts[step - 1]
+  end
+  if was_closed then return open_again(self) end
+  local answers, found = pcall(workload.read, self.session.db, "unchecked")
   if not answers then
     check_failure(self, found)
-    if failure.code ~= "poisoned" or found.code ~= "poisoned" then
+    if found.code ~= "poisoned" then
       fail(self, "step %d, %s: nothing is answered any more, and it is called %s, then %s", step,
         self.names[step], failure.code, found.code)
     end
     return open_again(self)
   end
-  if workload.write(found) ~= self.texts[step - 1] then
-    fail(self, "step %d, %s, failed, and yet has changed something", step, self.names[step])
+  if workload.write(found) ~= self.texts[step] then
+    fail(self, "step %d, %s, failed with %s, and has changed something", step, self.names[step],
+      failure.code)
   end
-  self.worlds[step], self.texts[step] = self.worlds[step - 1], self.texts[step - 1]
-  acknowledge(step)
+  done(self, step)
 end
 
 local function make_step(self)
   local name, new, run = workload.step(world_now(self), self.random)
   local step = begin(self, name, new)
-  local ok, failure = pcall(run, self.session)
-  if ok then return acknowledge(step) end
-  check_failure(self, failure)
-  settle(self, step, failure)
+  local ok, outcome, found = pcall(run, self.session)
+  if not ok then
+    check_failure(self, outcome)
+    return settle(self, step, outcome)
+  end
+  if found then find_world(self, step, workload.write(found)) end
+  self.has_died = self.has_died or found ~= nil -- which ends all doubts
+  done(self, step, outcome)
 end
 
 local function live(self, count)
   local step = begin(self, "open", world_now(self))
-  local ok, session = pcall(workload.open, self.path, self.options)
+  local ok, session = pcall(workload.open, self.path, self.options, self.random(0, 5))
   if ok then
     self.session = session
-    acknowledge(step)
+    mark_acknowledged(self, step)
+    self.random.state = self.again or self.random.state
+    self.states[step] = self.random.state
     for _ = 1, count do make_step(self) end
   else
     check_failure(self, session)
@@ -128,7 +179,10 @@ local function live(self, count)
     recorder.fail()
     for _ = 1, AFTER do make_step(self) end
   end
+  if self.session.reader then self.session.reader:rollback() end
   self.session.db:close()
+  look_at_tickets(self)
+  if self.waiting[1] then fail(self, "a step is not durable when the store is closed") end
 end
 
 -- The trace must explain the files, or something was done that the recorder does not see.
@@ -154,16 +208,16 @@ local function check_doubts(self)
     end
     local decides = event.kind == "d" and names[event.file] == "x.db"
       or event.kind == "S" and has_record[event.file]
-    if decides and event.error ~= 0 and self.doubts == 0 then
+    if decides and event.error ~= 0 and self.doubts == 0 and not self.has_died then
       fail(self, "a flush that decides has failed, and the store goes on")
     end
   end
 end
 
 --- Records a life. Raises {crash=, story=} when something is wrong already then.
----@param fields {directory: string, options: table, random: function, before: crash.Disk,
----  story: string, world: table?, origins: string[]?, fault: table?} world: nil if there are no
----  files yet; fault: the arguments of recorder.fail after the directory
+---@param fields {directory: string, options: table, random: table, before: crash.Disk,
+---  story: string, world: table?, origins: string[]?, again: integer?, fault: table?} world: nil if
+---  there are no files yet; fault: the arguments of recorder.fail after the directory
 ---@param count integer of steps
 ---@return crash.Life
 function life.record(fields, count)
@@ -171,6 +225,7 @@ function life.record(fields, count)
   self.path = self.directory .. "/x.db"
   self.names, self.worlds, self.texts = {}, { [0] = self.world }, {}
   self.texts[0] = self.world and workload.write(self.world) or life.NO_FILE
+  self.states, self.waiting, self.acknowledged = { [0] = self.random.state }, {}, 0
   self.failures, self.doubts = 0, 0
   recorder.start(self.directory)
   if self.fault then recorder.fail(self.directory, table.unpack(self.fault)) end

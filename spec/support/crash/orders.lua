@@ -6,11 +6,11 @@
 -- It goes from seed to seed until both the seconds and the states are reached, prints how many
 -- states it tried, and ends with 1 and the story where one is not survived, and leaves the files.
 local arguments = require "spec.support.crash.arguments"
+local data = require "spec.support.crash.data"
 local disk = require "spec.support.crash.disk"
 local life = require "spec.support.crash.life"
 local player = require "spec.support.crash.player"
 local recorder = require "spec.recorder"
-local workload = require "spec.support.crash.workload"
 
 local STEPS <const> = 40
 
@@ -21,14 +21,14 @@ local directory = arguments.directory()
 local started, states, judged, lives, seed = os.time(), 0, 0, 0, options.seed
 repeat
   local tried = player.new{
-    directory = directory, random = workload.random(seed),
-    thoroughness = { samples = 16, bounds = 6 },
+    directory = directory, random = data.random(seed),
+    thoroughness = { samples = 10, bounds = 4 },
     options = arguments.store_options(options.durability),
   }
   local ok, failure = pcall(function()
     recorder.clear(directory)
-    tried:play(life.record({ directory = directory, options = tried.options, random = tried.random,
-      before = disk.new{}, story = "seed " .. seed }, options.steps))
+    tried:play(life.record({ directory = directory, options = tried.options, before = disk.new{},
+      random = data.random(seed), story = "seed " .. seed }, options.steps))
   end)
   states, judged, lives = states + tried.states, judged + tried.judged, lives + tried.lives
   if not ok then

@@ -10,6 +10,7 @@
 -- in turn. It begins after a crash of the machine, where lost is lost, or after the death of the
 -- process alone, where the kernel still has what was not flushed, and may yet lose it.
 local choices = require "spec.support.crash.choices"
+local data = require "spec.support.crash.data"
 local disk = require "spec.support.crash.disk"
 local life = require "spec.support.crash.life"
 local recorder = require "spec.recorder"
@@ -19,7 +20,7 @@ local workload = require "spec.support.crash.workload"
 ---@field directory string
 ---@field path string
 ---@field options table of store.open
----@field random fun(from: integer, to: integer): integer
+---@field random table see data.lua
 ---@field thoroughness {samples: integer, bounds: integer} of the first life, see choices.each
 ---@field lives integer how many second lives there were
 ---@field states integer how many different ones were opened
@@ -30,6 +31,7 @@ Player.__index = Player
 local player = {}
 
 local LIVES_AFTER_CRASH <const> = 0.5 -- percent of the states of a first life
+local LIVES_AFTER_GAP <const> = 100 -- percent of those with a record behind a gap
 local LIVES_AFTER_KILL <const> = 10 -- percent of the places in it
 
 --- A player that works in a directory of its own.
@@ -202,13 +204,28 @@ function Player:play(lived, thoroughness)
   end
 end
 
+-- Does a record of the journal stand behind a gap? After the recovery it must stay stale.
+local function leaves_record(changes, choice)
+  local misses = false
+  for _, change in ipairs(changes) do
+    if change.data and change.file.name:find("-journal$") then
+      local way = choice[change]
+      local from = way == true and misses and 1 or type(way) == "table" and way.from
+      if from and change.data:sub(from, from + 3) == "JgJ1" then return true end
+      misses = misses or way ~= true
+    end
+  end
+  return false
+end
+
 function Player:crash(lived, place, thoroughness, is_first)
   local changes = place.now:unflushed()
   local function chance(percent) return is_first and self.random(1, 1000) <= percent * 10 end
   choices.each(changes, self.random, thoroughness, function(choice)
     local is_new, step, image = self:judge(lived, place, changes, choice)
-    if is_new and chance(LIVES_AFTER_CRASH) then
-      self:live_again(lived, place, step, disk.new(image))
+    local repeats = is_new and leaves_record(changes, choice)
+    if is_new and chance(repeats and LIVES_AFTER_GAP or LIVES_AFTER_CRASH) then
+      self:live_again(lived, place, step, { before = disk.new(image), repeats = repeats })
     end
   end)
   if chance(place.acknowledged == 0 and 100 or LIVES_AFTER_KILL) then self:kill(lived, place) end
@@ -222,19 +239,20 @@ function Player:kill(lived, place)
   for step = place.acknowledged, place.begun do origins[#origins + 1] = lived.texts[step] end
   local found = self:find(before:whole())
   local step = step_of(lived, found, place.acknowledged, place.begun)
-  self:live_again(lived, place, step, before, origins)
+  self:live_again(lived, place, step, { before = before, origins = origins })
 end
 
-function Player:live_again(lived, place, step, before, origins)
-  self:write(before:whole())
+-- Some of them do again what the first one did next, but for the bytes: records of the same sizes.
+function Player:live_again(lived, place, step, fields)
+  self:write(fields.before:whole())
   self.lives = self.lives + 1
-  local second = life.record({
-    directory = self.directory, options = self.options, random = self.random, before = before,
-    world = lived.worlds[step], origins = origins,
-    story = ("%s\na crash or death before event %d, after step %d; then a second life"):format(
-      lived.story, place.event, step),
-  }, 3)
-  self:play(second, { samples = 2, bounds = 2 })
+  fields.directory, fields.options, fields.world = self.directory, self.options, lived.worlds[step]
+  fields.random = data.random(self.random(0, math.maxinteger))
+  fields.random.salt = lived.random.salt + 1
+  fields.again = (fields.repeats or self.random(1, 2) == 1) and lived.states[step] or nil
+  fields.story = ("%s\na crash or death before event %d, after step %d; then a second life"):format(
+    lived.story, place.event, step)
+  self:play(life.record(fields, 3), { samples = 1, bounds = 1 })
 end
 
 return player

@@ -13,27 +13,33 @@ function prove.environment(cpath)
     package.cpath)
 end
 
---- Runs orders, kills or faults.
----@param program string
----@param arguments string
----@param cpath? string where the modules are looked for first
----@return string output
----@return integer status; 128 and the signal's number when it died of one, also of hanging
-function prove.run(program, arguments, cpath)
-  local pipe <close> = assert(io.popen(("%s timeout -s KILL 600 lua5.4 spec/support/crash/%s.lua "
-    .. "%s 2>&1"):format(prove.environment(cpath), program, arguments)))
+local function start(program, arguments, cpath)
+  return assert(io.popen(("%s timeout -s KILL 900 lua5.4 spec/support/crash/%s.lua %s 2>&1"):format(
+    prove.environment(cpath), program, arguments)))
+end
+
+local function finish(pipe)
   local output = pipe:read("a")
   local _, kind, status = pipe:close()
   return output, kind == "signal" and 128 + status or status
 end
 
---- Runs a program that must find nothing, and shows what it tried.
-function prove.holds(program, arguments)
-  local output, status = prove.run(program, arguments)
-  if status ~= 0 then
-    error(("%s %s: %s (status %d)"):format(program, arguments, output, status), 0)
+--- Runs a program (orders, faults, kills) once with each of some arguments, all at the same time.
+--- It must find nothing; what it tried is shown.
+---@param program string
+---@param runs string[]
+function prove.hold(program, runs)
+  local pipes, failures = {}, {}
+  for i, arguments in ipairs(runs) do pipes[i] = start(program, arguments) end
+  for i, arguments in ipairs(runs) do
+    local output, status = finish(pipes[i])
+    if status == 0 then
+      io.write("  ", output)
+    else
+      failures[#failures + 1] = ("%s %s: %s (status %d)"):format(program, arguments, output, status)
+    end
   end
-  io.write("  ", output)
+  if failures[1] then error(table.concat(failures, "\n"), 0) end
 end
 
 --- Runs a program that must find a mistake, and say it.
@@ -42,7 +48,7 @@ end
 ---@param cpath string of the store with the mistake
 ---@param verdict string a pattern
 function prove.finds(program, arguments, cpath, verdict)
-  local output, status = prove.run(program, arguments, cpath)
+  local output, status = finish(start(program, arguments, cpath))
   local directory = output:match("the files are in (/[%w/.-]+)")
   if directory then os.execute(("rm -r '%s'"):format(directory)) end
   if status ~= 1 or not output:find("FAILED: [^\n]*" .. verdict) then
