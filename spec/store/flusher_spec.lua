@@ -384,7 +384,7 @@ describe("a flush that fails", function()
       print(code(db.checkpoint, db))
       print(code(db.update, db, print), code(db.view, db, print))
       db:close()
-    ]], "FAULT_META=3") -- the file was made, and marked as one that needs its journal
+    ]], "FAULT_META=4") -- the file was made, checked, and marked as one that needs its journal
     assert.equal("poisoned\npoisoned\tpoisoned\n", output)
     local db = journals.open(path)
     db:view(function(tx) assert.same({ "1", "2" }, fresh.keys(tx:bucket("b"):each())) end)
