@@ -68,9 +68,10 @@ static int posix_flush(jg_disk *d) {
 
 /* Zeros are written, not only allocated: the first write to an allocated extent changes the
 ** file's metadata, and a flush would then have to wait for the filesystem's own journal, too.
+** In small pieces: of large ones Linux makes large folios, whose flushes cost a seventh more.
 ** Before the file has its size its name is on the disk: whoever made it may have died meanwhile. */
 static int posix_truncate(jg_disk *d, uint64_t size) {
-  static const char zeros[1 << 16];
+  static const char zeros[1 << 12];
   jg_failure f = {0};
   uint64_t at = 0;
   int rc = posix_size(d, &at);
