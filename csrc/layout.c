@@ -36,7 +36,8 @@ static const char *parse_field(lua_State *L, int idx, const char *text, const ch
     check(L, idx, *p >= '1' && *p <= '8', "an integer has 1 to 8 bytes");
     f->width = (uint8_t)(*p++ - '0');
     f->optional = *p == '?';
-    if (f->optional) p++;
+    f->ascends = *p == '+';
+    if (f->optional || f->ascends) p++;
   }
   check(L, idx, *p == '\0' || *p == ' ', "a space ends a field");
   check(L, idx, (f->kind == '*') == (*p == '\0'), "the rest, *, stands last");
@@ -84,6 +85,10 @@ void jg_check_layout(lua_State *L, int idx, jg_layout *l) {
 }
 
 unsigned char *jg_put_field(unsigned char *into, unsigned width, uint64_t n) {
+  if (width == 8) {
+    jg_put_u64(into, n);
+    return into + 8;
+  }
   for (unsigned i = width; i-- > 0; n >>= 8)
     into[i] = (unsigned char)n;
   return into + width;

@@ -7,7 +7,8 @@
 **     "time:I8 kind:I1? sum:T :C text:*"
 **
 **     I1 to I8   a field of the row: an unsigned integer of so many bytes, big-endian; with a
-**                question mark, 0 where the row has none
+**                question mark, 0 where the row has none; with a plus, one that never falls from
+**                a row to the next
 **     T          8 bytes, the sum of the sizes of the rest, of this record and all before it
 **     C          4 bytes, CRC-32C over the key (8 bytes, big-endian) and all else of the value
 **     *          the rest, a field of the row: a string; it stands last
@@ -23,88 +24,107 @@
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-/* The stack of pack_records(layout, first, rows [, total]): its arguments, the values, the names of
-** the fields, and from ROW on what belongs to one row. */
-enum { LAYOUT = 1, FIRST, ROWS, TOTAL, VALUES, NAMES, ROW = NAMES + JG_FIELDS_MAX, REST };
+/* The stack of pack_records(layout, first, rows [, total]): its arguments, the values, and from ROW
+** on what belongs to one row. */
+enum { LAYOUT = 1, FIRST, ROWS, TOTAL, VALUES, ROW, REST };
 
 typedef struct pack {
   jg_layout layout;
+  const char *text; /* of the layout */
   uint64_t key, total;
+  uint64_t before[JG_FIELDS_MAX]; /* of the record before, in fields that never fall */
   unsigned char header[JG_HEADER_MAX];
 } pack;
 
-/* Reads the integer of a field from the row; false if it is not one, or too large. */
-static bool read_integer(lua_State *L, int i, const jg_field *f, uint64_t *n, int *known) {
-  lua_pushvalue(L, NAMES + i);
-  int type = lua_rawget(L, ROW);
-  bool is_integer = lua_isinteger(L, -1);
-  *n = is_integer ? (uint64_t)lua_tointeger(L, -1) : 0;
-  lua_pop(L, 1);
-  *known += type != LUA_TNIL;
-  if (!is_integer) return type == LUA_TNIL && f->optional;
-  return f->width == 8 ? *n <= INT64_MAX : *n >> (8 * f->width) == 0;
+typedef struct row {
+  uint64_t numbers[JG_FIELDS_MAX];
+  enum { ABSENT, GOOD, BAD } states[JG_FIELDS_MAX]; /* of the integers */
+  bool has_unknown;                                 /* a key that is no field */
+} row;
+
+static bool is_of_row(const jg_field *f) {
+  return f->kind == 'I' || f->kind == '*';
 }
 
-/* Pushes a key of the row that is no field of the layout. */
-static void push_unknown(lua_State *L, const jg_layout *l) {
+/* The field that the string at `idx` names, or NULL. */
+static const jg_field *find_field(lua_State *L, const pack *p, int idx) {
+  size_t size;
+  if (lua_type(L, idx) != LUA_TSTRING) return NULL;
+  const char *name = lua_tolstring(L, idx, &size);
+  for (int i = 0; i < p->layout.count; i++) {
+    const jg_field *f = &p->layout.fields[i];
+    const char *its = p->text + f->name;
+    if (f->name_size == size && *its == *name && is_of_row(f) && memcmp(its, name, size) == 0)
+      return f;
+  }
+  return NULL;
+}
+
+/* Reads the row at ROW in one pass: its integers, and the rest to REST. */
+static void read_row(lua_State *L, const pack *p, row *r) {
+  *r = (row){.has_unknown = false};
+  lua_pushnil(L); /* REST */
   lua_pushnil(L);
   while (lua_next(L, ROW)) {
-    bool is_known = false;
+    const jg_field *f = find_field(L, p, -2);
+    if (f == NULL)
+      r->has_unknown = true;
+    else if (f->kind == '*')
+      lua_copy(L, -1, REST);
+    else {
+      bool is_integer = lua_isinteger(L, -1);
+      uint64_t n = is_integer ? (uint64_t)lua_tointeger(L, -1) : 0;
+      bool fits = f->width == 8 ? n <= INT64_MAX : n >> (8 * f->width) == 0;
+      r->numbers[f - p->layout.fields] = n;
+      r->states[f - p->layout.fields] = is_integer && fits ? GOOD : BAD;
+    }
     lua_pop(L, 1);
-    for (int i = 0; i < l->count; i++)
-      is_known |= lua_rawequal(L, -1, NAMES + i);
-    if (is_known) continue;
-    return;
   }
-  lua_pushnil(L);
 }
 
-static int count_keys(lua_State *L) {
-  int count = 0;
-  lua_pushnil(L);
-  while (lua_next(L, ROW)) {
-    lua_pop(L, 1);
-    count++;
-  }
-  return count;
+static bool push_name(lua_State *L, const pack *p, const jg_field *f) {
+  lua_pushlstring(L, p->text + f->name, f->name_size);
+  return true;
 }
 
-/* Fills the header from the row at ROW, and pushes the rest at REST. If the row is not as it should
-** be, pushes the key at fault instead and returns false. */
-static bool read_row(lua_State *L, pack *p, size_t *rest_size) {
+/* Pushes the key that is at fault in the row, if there is one: first a field, then what is none. */
+static bool push_fault(lua_State *L, pack *p, const row *r) {
   const jg_layout *l = &p->layout;
-  int known = 1, last = l->count - 1;
-  lua_pushvalue(L, NAMES + last);
-  if (lua_rawget(L, ROW) != LUA_TSTRING) {
-    lua_pushvalue(L, NAMES + last);
-    return false;
+  if (lua_type(L, REST) != LUA_TSTRING) return push_name(L, p, &l->fields[l->count - 1]);
+  for (int i = 0; i < l->count; i++) {
+    const jg_field *f = &l->fields[i];
+    if (f->kind != 'I') continue;
+    bool is_good = r->states[i] == GOOD || (r->states[i] == ABSENT && f->optional);
+    if (!is_good || (f->ascends && r->numbers[i] < p->before[i])) return push_name(L, p, f);
+    p->before[i] = r->numbers[i];
   }
-  *rest_size = lua_rawlen(L, REST);
-  if (*rest_size > JG_VALUE_SIZE_MAX - l->header)
+  if (!r->has_unknown) return false;
+  for (lua_pushnil(L); lua_next(L, ROW); lua_pop(L, 1))
+    if (find_field(L, p, -2) == NULL) break;
+  lua_pop(L, 1);
+  return true;
+}
+
+static void fill_header(lua_State *L, pack *p, const row *r, size_t rest_size) {
+  const jg_layout *l = &p->layout;
+  if (rest_size > JG_VALUE_SIZE_MAX - l->header)
     jg_raise(L, "value_too_large", "pack_records: a value of %I bytes is over the limit of %I",
-             (LUAI_UACINT)(*rest_size + l->header), (LUAI_UACINT)JG_VALUE_SIZE_MAX);
-  p->total += *rest_size;
+             (LUAI_UACINT)(rest_size + l->header), (LUAI_UACINT)JG_VALUE_SIZE_MAX);
+  p->total += rest_size;
   luaL_argcheck(L, p->total <= INT64_MAX, TOTAL, "the total passes 2^63-1");
   unsigned char *at = p->header;
-  for (int i = 0; i < last; i++) {
+  for (int i = 0; i < l->count - 1; i++) {
     const jg_field *f = &l->fields[i];
-    uint64_t n = f->kind == 'T' ? p->total : 0;
-    if (f->kind == 'I' && !read_integer(L, i, f, &n, &known)) {
-      lua_pushvalue(L, NAMES + i);
-      return false;
-    }
-    at = jg_put_field(at, f->width, n);
+    at = jg_put_field(at, f->width, f->kind == 'T' ? p->total : r->numbers[i]);
   }
-  if (count_keys(L) == known) return true;
-  push_unknown(L, l);
-  return false;
 }
 
-static void push_value(lua_State *L, pack *p, size_t rest_size) {
+static void push_value(lua_State *L, pack *p, const row *r) {
   luaL_Buffer buffer;
   unsigned char key[8];
-  size_t header = p->layout.header;
-  const char *rest = lua_tostring(L, REST);
+  size_t header = p->layout.header, rest_size;
+  const char *rest = lua_tolstring(L, REST, &rest_size);
+  fill_header(L, p, r, rest_size);
   if (p->layout.has_crc) {
     jg_put_u64(key, p->key);
     jg_put_field(p->header + p->layout.crc_at, JG_CRC_SIZE,
@@ -114,19 +134,6 @@ static void push_value(lua_State *L, pack *p, size_t rest_size) {
   memcpy(into, p->header, header);
   memcpy(into + header, rest, rest_size);
   luaL_pushresultsize(&buffer, header + rest_size);
-}
-
-/* Of the fields that a row has; nil for the others. */
-static void push_names(lua_State *L, const jg_layout *l) {
-  const char *text = lua_tostring(L, LAYOUT);
-  for (int i = 0; i < l->count; i++) {
-    const jg_field *f = &l->fields[i];
-    if (f->kind == 'I' || f->kind == '*')
-      lua_pushlstring(L, text + f->name, f->name_size);
-    else
-      lua_pushnil(L);
-  }
-  lua_settop(L, ROW - 1);
 }
 
 static lua_Integer check_natural(lua_State *L, int idx) {
@@ -140,33 +147,32 @@ static lua_Integer check_natural(lua_State *L, int idx) {
 ** the number of the first row that is not as it should be, and the key in it that is at fault (nil:
 ** it is no plain table). */
 int jg_pack_records(lua_State *L) {
-  pack p;
+  pack p = {.total = 0};
+  row r;
   lua_settop(L, TOTAL);
   jg_check_layout(L, LAYOUT, &p.layout);
+  p.text = lua_tostring(L, LAYOUT);
   p.key = (uint64_t)check_natural(L, FIRST);
   luaL_checktype(L, ROWS, LUA_TTABLE);
   p.total = lua_isnil(L, TOTAL) ? 0 : (uint64_t)check_natural(L, TOTAL);
   lua_Integer n = (lua_Integer)lua_rawlen(L, ROWS);
   if (n > 0 && p.key + (uint64_t)(n - 1) > INT64_MAX)
     jg_raise(L, "key_out_of_range", "pack_records: a key past 2^63-1");
-  luaL_checkstack(L, JG_FIELDS_MAX + 8, NULL);
   lua_createtable(L, (int)(n < 1 << 16 ? n : 1 << 16), 0);
-  push_names(L, &p.layout);
   for (lua_Integer i = 1; i <= n; i++, p.key++) {
-    size_t rest_size;
     bool is_plain = lua_rawgeti(L, ROWS, i) == LUA_TTABLE && !lua_getmetatable(L, ROW);
-    if (!is_plain || !read_row(L, &p, &rest_size)) {
+    if (is_plain) read_row(L, &p, &r);
+    if (!is_plain || push_fault(L, &p, &r)) {
       if (!is_plain) lua_pushnil(L);
       lua_pushnil(L);
       lua_pushinteger(L, i);
       lua_pushvalue(L, -3);
       return 3;
     }
-    push_value(L, &p, rest_size);
+    push_value(L, &p, &r);
     lua_rawseti(L, VALUES, i);
     lua_settop(L, ROW - 1);
   }
-  lua_pushvalue(L, VALUES);
   lua_pushinteger(L, (lua_Integer)p.total);
   return 2;
 }

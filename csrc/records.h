@@ -11,7 +11,7 @@ enum { JG_FIELDS_MAX = 8, JG_HEADER_MAX = JG_FIELDS_MAX * 8, JG_CRC_SIZE = 4 };
 
 typedef struct jg_field {
   char kind;
-  bool optional;
+  bool optional, ascends;
   uint8_t width;           /* 0: the rest */
   uint8_t name, name_size; /* where in the text */
 } jg_field;

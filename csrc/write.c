@@ -136,7 +136,7 @@ int jg_put(jg_tx *tx, MDB_dbi dbi, MDB_cursor *cursor, MDB_val *key, const MDB_v
   size_t stored_size = value->mv_size + (escapes ? JG_ESCAPE_SIZE : 0);
   size_t size = PUT_HEAD + key->mv_size + stored_size;
   size_t mark = jg_ops_mark(tx);
-  MDB_val stored = escapes ? (MDB_val){stored_size, NULL} : *value;
+  MDB_val stored = {stored_size, escapes ? NULL : value->mv_data};
   unsigned char *op;
   int rc = make_room(tx, dbi, flags == MDB_APPEND ? 'A' : 'P', size, &op);
   if (rc != 0) return rc;

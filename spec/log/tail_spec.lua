@@ -4,19 +4,24 @@ local function add(self, term, type, data)
   tail.append(self, { { term = term, type = type, data = data } })
 end
 
+local function find(self, index)
+  if index < self.first or index > self.last then return nil end
+  local slot = tail.slot(index)
+  return { self.terms[slot], self.types[slot], self.data[slot] }
+end
+
+-- How many entries are held: all from the first to the last one, and nothing else.
 local function held(self)
   local count, bytes = 0, 0
-  for index, data in pairs(self.data) do
-    assert.is_true(index >= self.first and index <= self.last)
-    assert.equal("integer", math.type(self.terms[index]))
-    assert.equal("integer", math.type(self.types[index]))
-    count, bytes = count + 1, bytes + #data
+  for index = self.first, self.last do
+    local entry = find(self, index)
+    assert.same({ "integer", "integer", "string" },
+      { math.type(entry[1]), math.type(entry[2]), type(entry[3]) })
+    count, bytes = count + 1, bytes + #entry[3]
   end
-  for _, array in ipairs{ self.terms, self.types } do
-    for index in pairs(array) do assert.is_string(self.data[index]) end
-  end
-  assert.equal(self.last - self.first + 1, count)
-  assert.equal(bytes, self.bytes)
+  local data = 0
+  for _ in pairs(self.data) do data = data + 1 end
+  assert.same({ count, bytes }, { data, self.bytes })
   return count
 end
 
@@ -26,7 +31,8 @@ describe("the tail of a log", function()
     assert.equal(0, held(self))
     add(self, 3, 1, "x")
     assert.equal(1, held(self))
-    assert.same({ 3, 1, "x" }, { self.terms[42], self.types[42], self.data[42] })
+    assert.same({ 3, 1, "x" }, find(self, 42))
+    assert.is_nil(find(self, 41))
   end)
 
   it("keeps no more entries than COUNT_MAX", function()
@@ -34,6 +40,9 @@ describe("the tail of a log", function()
     for i = 1, tail.COUNT_MAX + 10 do add(self, 1, 0, "x" .. i) end
     assert.equal(tail.COUNT_MAX, held(self))
     assert.equal(11, self.first)
+    for index = 11, tail.COUNT_MAX + 10 do
+      assert.same({ 1, 0, "x" .. index }, find(self, index))
+    end
   end)
 
   it("takes more entries at once than it keeps, and those without a type", function()
@@ -42,8 +51,7 @@ describe("the tail of a log", function()
     tail.append(self, entries)
     assert.equal(tail.COUNT_MAX, held(self))
     local last = 7 + 2 * tail.COUNT_MAX
-    assert.same({ 2 * tail.COUNT_MAX, 0, "x" .. 2 * tail.COUNT_MAX },
-      { self.terms[last], self.types[last], self.data[last] })
+    assert.same({ 2 * tail.COUNT_MAX, 0, "x" .. 2 * tail.COUNT_MAX }, find(self, last))
   end)
 
   it("keeps no more data than BYTES_MAX, but always the last entry", function()
@@ -64,7 +72,7 @@ describe("the tail of a log", function()
     assert.equal(0, held(self))
     add(self, 2, 0, "d")
     assert.equal(1, held(self))
-    assert.equal("d", self.data[4])
+    assert.same({ 2, 0, "d" }, find(self, 4))
   end)
 
   it("drops what is compacted, also past its end", function()
@@ -75,12 +83,12 @@ describe("the tail of a log", function()
     tail.drop(self, 14)
     assert.equal(2, held(self))
     assert.equal(6, self.bytes)
-    assert.is_nil(self.data[13])
+    assert.is_nil(find(self, 13))
     tail.drop(self, 99)
     assert.equal(0, held(self))
     assert.same({ 16, 15, 0 }, { self.first, self.last, self.bytes })
     add(self, 1, 0, "d")
-    assert.equal("d", self.data[16])
+    assert.same({ 1, 0, "d" }, find(self, 16))
   end)
 
   it("counts positions back from the last one", function()

@@ -58,6 +58,22 @@ describe("store.pack_records", function()
     assert.same({ 2 }, fault(setmetatable(row(1, "a"), {})))
   end)
 
+  it("refuses a row whose field of a plus falls below the one before", function()
+    local layout = "time:I8+ n:I2+ text:*"
+    local function fault(...)
+      local rows = {}
+      for i, numbers in ipairs{ ... } do
+        rows[i] = { time = numbers[1], n = numbers[2], text = "" }
+      end
+      local values, i, key = store.pack_records(layout, 1, rows)
+      return values and #values or { i, key }
+    end
+    assert.equal(4, fault({ 3, 0 }, { 3, 0 }, { 4, 7 }, { 9, 7 }))
+    assert.same({ 3, "time" }, fault({ 3, 0 }, { 3, 0 }, { 2, 0 }))
+    assert.same({ 3, "n" }, fault({ 3, 1 }, { 3, 2 }, { 9, 1 }, { 1, 1 }))
+    assert.same({ 2, "n" }, fault({ 3, 1 }, { 3, nil }))
+  end)
+
   it("takes no rows, too", function()
     assert.same({ {}, 9 }, { store.pack_records(LAYOUT, math.maxinteger, {}, 9) })
   end)

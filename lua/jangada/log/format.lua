@@ -24,8 +24,8 @@ local format = {}
 format.VERSION = "jangada.log 2"
 
 --- An entry, as store.pack_records and bucket:records take it. The checksum covers the index too,
---- so an entry read under another index than its own is found out.
-format.ENTRY = "term:I8 position:T type:I1? :C data:*"
+--- so an entry read under another index than its own is found out; terms never fall.
+format.ENTRY = "term:I8+ position:T type:I1? :C data:*"
 
 --- The same for who does not ask for positions.
 format.ENTRY_ALONE = "term:I8 :T type:I1? :C data:*"

@@ -5,8 +5,9 @@ local errors = require "jangada.errors"
 local format = require "jangada.log.format"
 local loading = require "jangada.log.loading"
 local rules = require "jangada.log.rules"
+local tail = require "jangada.log.tail"
 
-local math_type = math.type
+local math_type, find_slot = math.type, tail.slot
 local ENTRY <const> = format.ENTRY_ALONE
 local PAGE_BYTES <const> = 64 * 1024 -- how much is read at a time
 
@@ -44,11 +45,12 @@ local function recall(known_tail, from, to, bytes_max)
   local terms, types, held = known_tail.terms, known_tail.types, known_tail.data
   local entries, bytes, n = {}, 0, 0
   for index = from, to do
-    local data = held[index]
+    local slot = find_slot(index)
+    local data = held[slot]
     bytes = bytes + #data
     if bytes > bytes_max and n > 0 then break end
     n = n + 1
-    entries[n] = { term = terms[index], type = types[index], data = data }
+    entries[n] = { term = terms[slot], type = types[slot], data = data }
   end
   return entries
 end
@@ -110,9 +112,9 @@ function reading.visit(self, from, to, fn, context)
       now.first)
   end
   while index <= to do
-    local data = held[index]
-    if data then
-      fn(context, index, terms[index], types[index], data)
+    if index >= known_tail.first and index <= known_tail.last then
+      local slot = find_slot(index)
+      fn(context, index, terms[slot], types[slot], held[slot])
       index = index + 1
     else
       local now_last = (self.now or loading.known(self)).last
@@ -129,8 +131,13 @@ end
 
 -- The entries in memory from an index on, as read_page gives them.
 local function recall_page(known_tail, from, to)
-  local function copy(column) return table.move(column, from, to, 1, {}) end
-  return to - from + 1, copy(known_tail.terms), copy(known_tail.types), copy(known_tail.data)
+  local terms, types, data, count = {}, {}, {}, to - from + 1
+  for i = 1, count do
+    local slot = find_slot(from + i - 1)
+    terms[i], types[i] = known_tail.terms[slot], known_tail.types[slot]
+    data[i] = known_tail.data[slot]
+  end
+  return count, terms, types, data
 end
 
 --- Iterates: `for index, entry in log:each(from, to) do`. Reads some entries at a time and keeps no

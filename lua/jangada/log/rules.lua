@@ -28,7 +28,7 @@ local function check_integer(what, value, min)
 end
 
 local function check_known(what, fields, known)
-  for name in pairs(fields) do
+  for name in next, fields do
     if not known[name] then
       raise("log_bad_field", "%s has no field %q", what, tostring(name))
     end
@@ -124,17 +124,24 @@ function rules.check_stable(stable)
   end
 end
 
+local function refuse_fall(index, term, term_before)
+  raise("log_entry_term_fell", "save: entry %d has term %d, the entry before it term %d", index,
+    term, term_before)
+end
+
 --- Raises what is wrong with an entry that store.pack_records has refused.
 ---@param entries table[]
 ---@param i integer the number of the entry
 ---@param key any the key at fault, nil when the entry is no plain table
-function rules.refuse_entry(entries, i, key)
+---@param first integer index of the first entry
+function rules.refuse_entry(entries, i, key, first)
   local entry = entries[i]
   if key == nil then
     raise("log_bad_field", "save: entries[%d] must be a table without a metatable, not %s", i,
       type(entry) == "table" and "a table with one" or tostring(entry))
   elseif key == "term" then
     check_integer(("save: entries[%d].term"):format(i), entry.term, 1)
+    refuse_fall(first + i - 1, entry.term, entries[i - 1].term)
   elseif key == "type" then
     raise("log_bad_field", "save: entries[%d].type must be an integer from 0 to %d, not %s",
       i, rules.TYPE_MAX, tostring(entry.type))
@@ -187,25 +194,20 @@ end
 
 --- 5.3: terms never fall along the log. 5.1: no server holds an entry of a term it has not reached,
 --- so a term is saved before or together with its first entry.
----@param entries jangada.log.Entry[] that store.pack_records has taken
+---@param entries jangada.log.Entry[] that store.pack_records has taken: their terms do not fall
 ---@param first integer index of the first of them
 ---@param term_before integer the term of the entry before them
 ---@param term_now integer the current term once this save is done
 function rules.check_terms(entries, first, term_before, term_now)
-  for i = 1, #entries do
-    local term = entries[i].term
-    if term ~= term_before then
-      if term < 1 then rules.refuse_entry(entries, i, "term") end
-      if term < term_before then
-        raise("log_entry_term_fell", "save: entry %d has term %d, the entry before it term %d",
-          first + i - 1, term, term_before)
-      end
-      term_before = term
-    end
-    if term > term_now then
-      raise("log_entry_term_ahead", "save: entry %d has term %d, but the current term is %d",
-        first + i - 1, term, term_now)
-    end
+  local count = #entries
+  local first_term, last_term = entries[1].term, entries[count].term
+  if first_term < 1 then rules.refuse_entry(entries, 1, "term", first) end
+  if first_term < term_before then refuse_fall(first, first_term, term_before) end
+  if last_term > term_now then
+    local i = count
+    while i > 1 and entries[i - 1].term > term_now do i = i - 1 end
+    raise("log_entry_term_ahead", "save: entry %d has term %d, but the current term is %d",
+      first + i - 1, entries[i].term, term_now)
   end
 end
 

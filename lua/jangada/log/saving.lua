@@ -19,19 +19,14 @@ local check_hard_state, check_commit_index = rules.hard_state, rules.commit_inde
 
 local saving = {}
 
--- Whether a save leaves the meta bucket as it is: nearly each does.
-local function is_append_only(now, changes_state, first, entries)
-  return now.is_swept and not changes_state and first > now.last and #entries > 0
-    and entries[#entries].term == now.runs.terms[now.runs.count]
-end
-
 local function write(tx, self, now, term, vote, commit, first, entries, values, before, after)
   tx:on_rollback(self.forget)
   self.now = nil -- until all is written: a failure in between leaves nothing to believe
   local changes_state = term ~= now.term or vote ~= now.vote or commit ~= now.commit
   local meta, parent
-  if entries and is_append_only(now, changes_state, first, entries) then
-    parent = find_parent(tx, self)
+  if values and now.is_swept and not changes_state and first > now.last
+    and entries[#entries].term == now.runs.terms[now.runs.count] then
+    parent = self.parents[1] and find_parent(tx, self) or tx -- nearly each save ends here
   else
     meta, parent = ensure_meta(tx, self)
   end
@@ -67,7 +62,10 @@ function saving.save_fields(self, new_term, new_vote, new_commit, entries, new_f
   end
   check_types(new_vote, entries, new_first)
   local now = self.now or known(self)
-  local term, vote = check_hard_state(now, new_term, new_vote)
+  local term, vote, commit = now.term, now.vote, now.commit
+  if new_term ~= nil or new_vote ~= nil then
+    term, vote = check_hard_state(now, new_term, new_vote)
+  end
   local first, last = nil, now.last
   local values, before, after
   if entries then
@@ -83,7 +81,7 @@ function saving.save_fields(self, new_term, new_vote, new_commit, entries, new_f
     last = first + #entries - 1
     if last == now.last and not values then entries = nil end
   end
-  local commit = check_commit_index(now, new_commit, last)
+  if new_commit ~= nil then commit = check_commit_index(now, new_commit, last) end
   if not entries and term == now.term and vote == now.vote and commit == now.commit then return end
   local tx = self.db:write_tx()
   if tx then

@@ -62,7 +62,7 @@ end
 ---@return integer position after them
 function writing.pack(entries, first, position, term_before, term)
   local values, after, key = pack_records(ENTRY, first, entries, position)
-  if not values then rules.refuse_entry(entries, after, key) end
+  if not values then rules.refuse_entry(entries, after, key, first) end
   rules.check_terms(entries, first, term_before, term)
   return values, after
 end
