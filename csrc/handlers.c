@@ -16,6 +16,14 @@ lua_Integer jg_tx_handler_count(lua_State *L, int idx) {
   return n;
 }
 
+/* May something have to be done when it is committed? */
+bool jg_tx_awaits_commit(lua_State *L, int idx) {
+  const jg_tx *tx = lua_touserdata(L, idx);
+  int kind = lua_getiuservalue(L, idx, HANDLERS);
+  lua_pop(L, 1);
+  return kind == LUA_TTABLE || (kind == LUA_TFUNCTION && tx->handler == JG_ON_COMMIT);
+}
+
 /* Pops an error object; none of its metamethods is run, they might raise. */
 static void warn_of_error(lua_State *L) {
   if (lua_istable(L, -1)) {

@@ -245,6 +245,7 @@ enum { JG_TX_OWNER = 1, JG_TX_HANDLERS }; /* user values of a Tx */
 
 void jg_tx_handlers(lua_State *L, int idx, jg_outcome outcome, lua_Integer from, bool failing);
 lua_Integer jg_tx_handler_count(lua_State *L, int idx);
+bool jg_tx_awaits_commit(lua_State *L, int idx);
 int jg_tx_on_commit(lua_State *L);
 int jg_tx_on_rollback(lua_State *L);
 

@@ -41,7 +41,7 @@ static uint64_t durable_lsn(const jg_db *db) {
 /* Before its commit, which cannot be undone for want of memory. */
 void jg_queue_handlers(lua_State *L, int tx_idx, int db_idx) {
   jg_tx *tx = lua_touserdata(L, tx_idx);
-  if (jg_tx_handler_count(L, tx_idx) == 0) return;
+  if (!jg_tx_awaits_commit(L, tx_idx)) return;
   if (lua_getiuservalue(L, db_idx, QUEUE) != LUA_TTABLE) {
     lua_pop(L, 1);
     lua_newtable(L);
