@@ -5,7 +5,7 @@
 ** Everything is checked before LMDB is called: some of its errors spoil the whole transaction
 ** (deleting the record of a sub-database does), and a refused call must leave it as it was.
 */
-#include "jangada.h"
+#include "bucket.h"
 
 #include <errno.h>
 #include <string.h>

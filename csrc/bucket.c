@@ -7,7 +7,7 @@
 ** bucket is too common to make a table for it). A name has one open Bucket in a transaction, so all
 ** who hold it see one state.
 */
-#include "jangada.h"
+#include "bucket.h"
 
 #include <string.h>
 

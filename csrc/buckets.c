@@ -2,7 +2,7 @@
 **
 ** buckets.c - for name, bucket in parent:buckets()
 */
-#include "jangada.h"
+#include "bucket.h"
 
 /* The iterator of buckets(): up values: parent, name of the last bucket or nil. Each step seeks
 ** the next name, so whatever is done between two steps is fine. */

@@ -16,7 +16,7 @@
 ** but which trees exist is what LMDB's main database says: a tree made by another program has no
 ** record, and is a bucket all the same.
 */
-#include "jangada.h"
+#include "bucket.h"
 
 #include <errno.h>
 #include <stdlib.h>

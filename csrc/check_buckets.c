@@ -12,6 +12,7 @@
 ** Only what is reached that way is judged: a record elsewhere is a value of somebody's, or lies in
 ** a container that is itself reported as an orphan.
 */
+#include "bucket.h"
 #include "check.h"
 
 #include <errno.h>

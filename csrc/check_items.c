@@ -7,6 +7,7 @@
 ** user's. Which buckets are of that kind is known only when all records are; so records are only
 ** gathered here, and check_buckets.c judges.
 */
+#include "bucket.h"
 #include "check.h"
 
 #include <stdlib.h>

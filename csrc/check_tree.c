@@ -9,6 +9,7 @@
 ** What a child may hold follows from the branch above it: from the key left of its pointer on, and
 ** below the key right of it. Both lie in the pages of the levels above, which stay in memory.
 */
+#include "bucket.h"
 #include "check.h"
 
 #include <errno.h>

@@ -3,6 +3,7 @@
 ** checkpoint.c - the LMDB transaction under all commits of durability "journal": how user's
 ** transactions hang on it, and how it ends. journal.c has the picture.
 */
+#include "bucket.h"
 #include "journal.h"
 
 #include <errno.h>

@@ -17,7 +17,7 @@
 **
 ** User values of a Cursor: 1 its Bucket.
 */
-#include "jangada.h"
+#include "bucket.h"
 
 #include <string.h>
 

@@ -5,6 +5,7 @@
 ** User values of a DB: 1 a weak table that holds the open write transaction, 2 its memory disk,
 ** 3 transactions whose handlers wait for their flush (ticket.c).
 */
+#include "bucket.h"
 #include "journal.h"
 
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 **
 ** delete.c - deletes buckets with all that is in them, and the trees that this leaves behind.
 */
+#include "bucket.h"
 #include "journal.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 ** An iteration is a Cursor with bounds. The generic for closes it (its fourth value) also on
 ** break and on errors; it closes itself at its end.
 */
-#include "jangada.h"
+#include "bucket.h"
 
 #include <string.h>
 

@@ -9,7 +9,7 @@
 ** The checks read the two meta pages with pread. LMDB 0.9 would map a truncated file without a
 ** word and die by SIGBUS at the first page past its end.
 */
-#include "jangada.h"
+#include "bucket.h"
 #include "pages.h"
 
 #include <errno.h>

@@ -63,6 +63,7 @@
 ** A sector that is rewritten is assumed to keep, in a power failure, the bytes that do not change:
 ** records share sectors (SQLite assumes the same).
 */
+#include "bucket.h"
 #include "journal.h"
 
 #include <errno.h>

@@ -6,7 +6,7 @@
 ** in it. A tree cannot be renamed in LMDB: it keeps its name in the main database, and is marked
 ** as moved there, so that it is no top-level bucket of that name any more.
 */
-#include "jangada.h"
+#include "bucket.h"
 
 #include <string.h>
 

@@ -13,6 +13,7 @@
 ** Nothing here touches Lua, so nothing can raise; on any failure jg_db_release gives back what
 ** has been acquired so far.
 */
+#include "bucket.h"
 #include "journal.h"
 
 #include <errno.h>

@@ -11,7 +11,7 @@
 ** by an escape: magic | 'L' | the value. All other values are stored as they are, so that any
 ** LMDB binding reads them.
 */
-#include "jangada.h"
+#include "bucket.h"
 
 #include <string.h>
 

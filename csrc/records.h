@@ -5,7 +5,7 @@
 #ifndef JANGADA_RECORDS_H
 #define JANGADA_RECORDS_H
 
-#include "jangada.h"
+#include "bucket.h"
 
 enum { JG_FIELDS_MAX = 8, JG_HEADER_MAX = JG_FIELDS_MAX * 8, JG_CRC_SIZE = 4 };
 

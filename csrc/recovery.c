@@ -6,6 +6,7 @@
 ** Else the journal is needed, whatever durability is asked for now: nothing may be read, and no
 ** other way of committing begin, before it is replayed.
 */
+#include "bucket.h"
 #include "journal.h"
 
 #include <errno.h>

@@ -2,6 +2,7 @@
 **
 ** stats.c - what a DB and its buckets tell of themselves: info, stats, readers, count.
 */
+#include "bucket.h"
 #include "journal.h"
 
 #include <stdio.h>

@@ -2,6 +2,7 @@
 **
 ** store.c - the module jangada.store: its functions and its classes.
 */
+#include "bucket.h"
 #include "journal.h"
 #include "pages.h"
 

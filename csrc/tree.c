@@ -12,7 +12,7 @@
 **
 ** The order of keys is LMDB's own, but our function for it takes half as long as LMDB's.
 */
-#include "jangada.h"
+#include "bucket.h"
 
 #include <errno.h>
 #include <stdlib.h>

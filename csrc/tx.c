@@ -12,6 +12,7 @@
 **
 ** User values of a Tx: 1 its DB, 2 its handlers (handlers.c), 3 its open buckets (bucket.c).
 */
+#include "bucket.h"
 #include "journal.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
 **
 ** The buckets still to visit stand in a list of their own: they may nest deeper than C's stack.
 */
-#include "jangada.h"
+#include "bucket.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -15,6 +15,7 @@
 **
 ** Numbers are big-endian; tree indices count T and C from 0 in each record.
 */
+#include "bucket.h"
 #include "journal.h"
 
 #include <errno.h>
