@@ -1,7 +1,6 @@
 # Jangada's build. `make help` lists the targets.
 
 LUA       ?= lua5.4
-BUSTED    ?= $(LUA) $(or $(shell command -v busted),/usr/bin/busted)
 BUILD     ?= build
 PREFIX    ?= /usr/local
 CFLAGS    ?= -O2 -g
@@ -16,6 +15,7 @@ SOURCES   := $(wildcard csrc/*.c)
 OBJECTS   := $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(SOURCES))
 MODULE    := $(BUILD)/jangada/store.so
 SPEC_TOOLS := $(addprefix $(BUILD)/spec/,process.so faults.so recorder.so)
+RUN_SPECS  = LUA='$(LUA)' BUILD='$(BUILD)' tools/specs
 RUN        = LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/?.so;;' $(LUA)
 
 .PHONY: help deps all module spec-tools demo test test-all test-slow test-durabilities lint asan gc-torture fuzz bench bench-store bench-lab rock install clean
@@ -55,20 +55,20 @@ $(BUILD)/spec/recorder.so: spec/support/recorder_calls.c spec/support/recorder.h
 demo: all ## replicate INPUT through a five-node cluster, a crash and a partition (SEED=1)
 	@$(RUN) bin/jangada demo --seed='$(SEED)' --directory '$(BUILD)/demo' '$(subst ','\'',$(INPUT))'
 
-test: all spec-tools ## run the specs
-	@BUILD=$(BUILD) $(BUSTED)
+test: all spec-tools ## run the specs (SPECS=files or directories, JOBS=processes, here and below)
+	@$(RUN_SPECS) $(SPECS)
 
 test-all: all spec-tools ## run the specs, the slow ones too
-	@BUILD=$(BUILD) $(BUSTED) --run=all
+	@$(RUN_SPECS) --run=all $(SPECS)
 
 test-slow: all spec-tools ## run only the slow specs
-	@BUILD=$(BUILD) $(BUSTED) --run=all --tags=slow
+	@$(RUN_SPECS) --run=all --tags=slow $(SPECS)
 
 DURABILITIES ?= commit journal
 test-durabilities: all spec-tools ## run the specs of the store and of what stands on it in the other durabilities
 	@for durability in $(DURABILITIES); do \
 	  echo "durability $$durability"; \
-	  DURABILITY=$$durability BUILD=$(BUILD) $(BUSTED) --run=durabilities || exit 1; \
+	  DURABILITY=$$durability $(RUN_SPECS) --run=durabilities $(SPECS) || exit 1; \
 	done
 
 lint: deps ## luacheck, and luarocks on the rockspec
@@ -76,15 +76,15 @@ lint: deps ## luacheck, and luarocks on the rockspec
 	luarocks --lua-version=5.4 lint jangada-scm-1.rockspec
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-asan: deps ## run the specs with AddressSanitizer and UndefinedBehaviorSanitizer (SPECS=spec)
-	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/asan CFLAGS="-O1 -g $(SANITIZE)" \
+asan: BUILD = build/asan
+asan: deps ## run the specs with AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) --no-print-directory -j$$(nproc) BUILD='$(BUILD)' CFLAGS="-O1 -g $(SANITIZE)" \
 	  LDFLAGS="$(SANITIZE)" module spec-tools
-	@LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 BUILD=build/asan \
-	  $(BUSTED) --run=asan $(SPECS)
+	@PRELOAD="$$($(CC) -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
+	  $(RUN_SPECS) --run=asan $(SPECS)
 
 gc-torture: all spec-tools ## run the specs with the collector always on
-	@BUILD=$(BUILD) $(LUA) -e 'collectgarbage("incremental", 1, 1000, 1)' \
-	  $(or $(shell command -v busted),/usr/bin/busted) --run=torture
+	@$(RUN_SPECS) --run=torture $(SPECS)
 	@$(RUN) -e 'collectgarbage("incremental", 1, 1000, 1)' spec/support/fuzz.lua --seconds 5 \
 	  --seed $$(date +%s)
 

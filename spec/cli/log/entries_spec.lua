@@ -101,7 +101,8 @@ describe("jangada log tail", function()
   it("ends quietly when nobody reads it any more, also while nothing comes", function()
     local output = script[[
       echo a | $J append $F --create 2> /dev/null > /dev/null
-      ($J tail $F -f --data --interval-ms 20; echo "exit $?" >&2) | head -1
+      ($J tail $F -f --data --interval-ms 20; echo "exit $?" > $D/exit) | head -1
+      cat $D/exit
     ]]
     assert.equal("a\nexit 0\n", output)
   end)
