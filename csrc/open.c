@@ -133,6 +133,19 @@ static bool check_same_file(const jg_db *db, jg_failure *f) {
   return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 || jg_fail_rc(f, errno, db->path); /* LMDB does not */
 }
 
+/* A process may have been started without standard streams. What it opens first would take their
+** numbers, and what it prints would go into that. /dev/null stands there instead, opened the wrong
+** way round: whoever reads or prints fails as before. */
+static bool fill_standard_streams(jg_failure *f) {
+  for (int fd = 0; fd <= 2; fd++) {
+    if (fcntl(fd, F_GETFD) >= 0) continue;
+    int null = open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+    if (null < 0) return jg_fail_rc(f, errno, "/dev/null");
+    if (null != fd) close(null); /* another thread was faster */
+  }
+  return true;
+}
+
 bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failure *f) {
   jg_bury();
   db->lock_fd = -1;
@@ -145,6 +158,7 @@ bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failur
   db->fork_count = jg_forks;
   db->path = strdup(path);
   if (db->path == NULL) return jg_fail(f, "no_memory", "%s: out of memory", path);
+  if (!fill_standard_streams(f)) return false;
   struct stat st; /* before the lock: a flock of our own would only make us wait for ourselves */
   if (stat(path, &st) == 0) {
     db->dev = st.st_dev;

@@ -227,6 +227,27 @@ describe("store.open", function()
     end
   end)
 
+  it("lets nobody print into a file of a process that was started without standard streams", function()
+    local path, script = fresh.path(), fresh.path() .. ".lua"
+    write_file(script, [[
+      local store = require "jangada.store"
+      local db <close> = assert(store.open(arg[1], { durability = "journal" }))
+      io.stdout:setvbuf("no")
+      local printed, complained = io.stdout:write("out"), io.stderr:write("err")
+      local ends = io.popen("readlink /proc/$PPID/fd/0 /proc/$PPID/fd/1 /proc/$PPID/fd/2"):read("a")
+      db:update(function(tx)
+        tx:create_bucket("b"):put("seen", ("%s %s %s"):format(printed, complained, ends))
+      end)
+    ]])
+    os.execute(("LUA_PATH='%s' LUA_CPATH='%s' lua5.4 %s %s <&- >&- 2>&-"):format(package.path,
+      package.cpath, script, path))
+    local db = fresh.open(path)
+    assert.equal("nil nil " .. ("/dev/null\n"):rep(3), db:view(function(tx)
+      return tx:bucket("b"):get("seen")
+    end))
+    assert.is_true(db:check())
+  end)
+
   it("names an unknown option, and one of a wrong type or range", function()
     local path = fresh.path()
     local cases = {

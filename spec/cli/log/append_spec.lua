@@ -179,6 +179,22 @@ describe("jangada log append", function()
     assert.same({ "a", "b" }, (data_in(path)))
   end)
 
+  it("prints nothing into the file when it was started without standard streams", function()
+    for _, durability in ipairs{ "commit", "journal" } do
+      local output, path = script(([[
+        printf 'a\nb\n' | $J append $F --create --durability %s >&-
+        echo "exit $?"
+        printf 'c\n' | $J append $F --durability %s 2>&-
+        $J append $F --durability %s <&- >&- 2>&-
+        echo "exit $?"
+      ]]):format(durability, durability, durability))
+      assert.equal(("jangada log append: %s: 2 entries appended; the log is durable up to entry 2\n"
+        .. "jangada log append: %s: standard output: Bad file descriptor\nexit 3\n3\nexit 3\n")
+        :format(path, path), output)
+      assert.same({ "a", "b", "c" }, (data_in(path)))
+    end
+  end)
+
   it("says what is durable when the file can grow no more", function()
     local output, path = script[[
       ulimit -f 400
