@@ -22,6 +22,9 @@ local subcommands = { "db", "demo", "lab", "log" }
 local function need(module, debian, rock)
   local ok, loaded = pcall(require, module)
   if ok then return loaded end
+  if not tostring(loaded):find(("module '%s' not found"):format(module), 1, true) then
+    error(loaded, 0)
+  end
   io.stderr:write(("jangada: the Lua module %s is missing: apt-get install %s, or luarocks install "
     .. "%s\n"):format(module, debian, rock))
   return nil

@@ -25,6 +25,20 @@ describe("jangada log", function()
     assert.matches("%-%-batch is at least 1", output)
   end)
 
+  it("can be interrupted while it is loaded, too, and a fault then is no missing module", function()
+    local function load(module, failure)
+      local pipe <close> = assert(io.popen(([[
+        LUA_INIT="package.preload['%s'] = function() error('%s', 0) end" LUA_CPATH='%s/?.so;;' \
+          lua5.4 bin/jangada log list x.db 2>&1; echo "exit $?"]]):format(module, failure,
+        os.getenv("BUILD") or "build")))
+      return pipe:read("a")
+    end
+    for _, module in ipairs{ "jangada.cli", "jangada.store", "argparse", "jangada.cli.log" } do
+      assert.equal("\njangada: interrupted\nexit 130\n", load(module, "interrupted!"), module)
+    end
+    assert.matches("^a fault\nstack traceback:.*\nexit 1\n$", load("argparse", "a fault"))
+  end)
+
   it("names the file in what it says of one that is none", function()
     local path = process.directory() .. "/text"
     process.write(path, ("no store\n"):rep(2000))
