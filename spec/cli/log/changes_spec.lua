@@ -92,6 +92,18 @@ describe("jangada log copy", function()
     with(other, function(log) assert.equal(9, log:last_index()) end)
   end)
 
+  it("makes a log of another name in the same file", function()
+    local path = command.file(command.fill)
+    assert.matches("^150 entries copied", must{ "copy", path, path, "--as", "groups/17" })
+    assert.equal(must{ "export", path }, must{ "export", path, "--log", "groups/17" })
+    assert.equal(0, (run{ "verify", path, "--all" }))
+    for _, name in ipairs{ "groups/17", "replog" } do
+      local code, _, messages = run{ "copy", path, path, "--as", name }
+      assert.equal(2, code)
+      assert.matches("which another one is to be copied to", messages)
+    end
+  end)
+
   it("leaves nothing behind when it fails", function()
     local path = command.file(function(_, db)
       logs.example(db)

@@ -107,14 +107,16 @@ end
 local copy = { name = "copy" }
 
 function copy.define(parser)
-  session.describe(parser, "Copy a log into another file.",
+  session.describe(parser, "Copy a log into another file, or under another name.",
     "Copies a log with all that belongs to it: entries, hard state, snapshot, stable values, "
     .. "series. Every checksum is checked on the way. A DEST that does not exist is made, and gets "
     .. "its name when it is whole and on the disk; in one that does, the log is there as a whole "
     .. "or not at all.",
-    { "copy my.db other.db", "copy my.db groups.db --log replog --as groups/17" })
-  parser:argument("file", "The store that is copied from; it is not changed."):argname("SOURCE")
-  parser:argument("destination", "The store that is copied to."):argname("DEST")
+    { "copy my.db other.db", "copy my.db groups.db --log replog --as groups/17",
+      "copy my.db my.db --as before" })
+  parser:argument("file", "The store that is copied from."):argname("SOURCE")
+  parser:argument("destination", "The store that is copied to; the same one needs --as.")
+    :argname("DEST")
   session.log_option(parser)
   parser:option("--as", "The name of the copy (default the same)."):argname("NAME")
   session.json(parser, "Print one JSON object.")
@@ -131,14 +133,26 @@ local function copy_to(args, log, copied)
   if not ok then error(failure, 0) end
 end
 
-function copy.run(args, cli)
-  local names = args.as and format.decode_path(args.as) or session.names(args)
+local function copy_between(args, names)
   local db <close> = session.open_to_read(args)
   local log = session.log(db, args)
   session.fill(args, args.destination, new_file.mode_of(args.file), function(other)
     copy_to(args, log, Log.open(other, names))
   end)
-  local counts = log:stats()
+  return log:stats()
+end
+
+local function copy_within(args, names)
+  local db <close> = session.open_to_write(args)
+  local log = session.log(db, args)
+  db:update(function() copy_to(args, log, Log.open(db, names)) end)
+  return log:stats()
+end
+
+function copy.run(args, cli)
+  local names = args.as and format.decode_path(args.as) or session.names(args)
+  local copies = args.file == args.destination and copy_within or copy_between
+  local counts = copies(args, names)
   if args.json then
     session.print_json(json.object("source", args.file, "log", session.names(args),
       "destination", args.destination, "as", names, "entries", counts.entries,
