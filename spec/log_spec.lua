@@ -56,6 +56,13 @@ for _, kind in ipairs(logs.kinds) do
       end
     end)
 
+    it("is in a DB, and in nothing else", function()
+      for _, db in ipairs{ false, 5, "raft.db", {}, io.stdout, print } do
+        assert.matches("a log is in a DB", raises("log_bad_field", Log.open, db or nil, "replog"))
+        raises("log_bad_field", Log.verify_in, db or nil, "replog")
+      end
+    end)
+
     it("cannot have the name of another one's meta bucket", function()
       local db = kind.open()
       Log.open(db, "replog"):save{ term = 1 }

@@ -73,6 +73,14 @@ local function check_path(name)
   return path
 end
 
+local function is_db(db)
+  return (type(db) == "userdata" or type(db) == "table") and db.write_tx ~= nil
+end
+
+local function check_db(db)
+  if not is_db(db) then raise("log_bad_field", "a log is in a DB, not in %s", tostring(db)) end
+end
+
 local function new(db, path, is_shared)
   local name = path[#path]
   local self = setmetatable({
@@ -97,6 +105,7 @@ end
 ---@param name string|string[] the entry bucket, or a path of names that ends with it; not `*.meta`
 ---@return jangada.Log
 function Log.open(db, name)
+  check_db(db)
   local path = check_path(name)
   local of_db = opened[db]
   if not of_db then
@@ -118,6 +127,7 @@ end
 ---@param options? table as for verify
 ---@return jangada.log.Finding[]
 function Log.verify_in(db, name, options)
+  check_db(db)
   return new(db, check_path(name), false):verify(options)
 end
 

@@ -78,6 +78,15 @@ end
 describe("a copy", function()
   after_each(scratch.clean)
 
+  it("goes to a log, and not to something else", function()
+    local log = Log.memory()
+    for _, other in ipairs{ false, 5, "other.db", {}, io.stdout } do
+      assert.matches("copy_to: a log is needed",
+        raises("log_bad_field", log.copy_to, log, other or nil))
+    end
+    raises("log_bad_field", log.copy_to, log, Log.memory(), print)
+  end)
+
   it("takes many transactions, and tells how far it is", function()
     local db, other = scratch.open(), scratch.open()
     local log, copy = Log.open(db, "replog"), Log.open(other, "replog")

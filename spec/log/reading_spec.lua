@@ -65,7 +65,7 @@ for _, kind in ipairs(logs.kinds) do
       assert.same({ 1, 2, 3, 4, 5, 6 }, seen)
     end)
 
-    it("ends a visit whose function cuts the log", function()
+    it("ends a visit whose function cuts the log, at either end", function()
       local other = Log.open(db, "cut")
       other:save{ term = 3, entries = entries_of(1, 3, 3), first = 1 }
       local seen = 0
@@ -74,6 +74,16 @@ for _, kind in ipairs(logs.kinds) do
         other:save{ entries = {}, first = 2 }
       end)
       assert.equal(1, seen)
+      local entries = {}
+      for i = 1, 3 do entries[i] = { term = 3, data = ("x"):rep(70000) } end -- a page each
+      other:save{ entries = entries, first = 1, commit = 3 }
+      other = Log.open(db, "cut")
+      local message = raises("log_compacted", other.visit, other, 1, 3, function(_, index)
+        if index > 1 then return end
+        other:save{ snapshot = { index = 3, term = 3 }, compact = 3 }
+        while other:sweep() > 0 do end
+      end)
+      assert.matches("entry 2 was removed: the log begins with entry 4", message)
     end)
 
     it("visits a range, whether its entries are in memory or not", function()
@@ -96,6 +106,7 @@ for _, kind in ipairs(logs.kinds) do
       assert.same({ index = 5, term = 4, type = 0, data = "t4#5" }, whole[5])
       assert.same(table.move(whole, 3, 4, 1, {}), visited(3, 4))
       assert.same({}, visited(4, 3))
+      assert.same(whole, visited(1, nil))
     end)
 
     it("iterates over more than a page", function()

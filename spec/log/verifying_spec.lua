@@ -188,6 +188,10 @@ for _, kind in ipairs(logs.kinds) do
       assert.equal(7, #Log.verify_in(db, "replog"))
       assert.equal(3, #Log.verify_in(db, "replog", { findings_max = 3 }))
       raises("log_bad_field", Log.verify_in, db, "replog", { findings_max = 0 })
+      for _, options in ipairs{ 5, "all", print, true } do
+        assert.matches("verify: options are a table",
+          raises("log_bad_field", log.verify, log, options))
+      end
     end)
 
     it("tells how far it is", function()

@@ -2,6 +2,7 @@
 
 local errors = require "jangada.errors"
 local loading = require "jangada.log.loading"
+local rules = require "jangada.log.rules"
 local series = require "jangada.log.series"
 
 local copying = {}
@@ -87,6 +88,10 @@ end
 ---@param options? {progress: fun(copied: integer, total: integer)?} called with the entries copied
 ---Raises `log_not_empty`, and what reading and saving do.
 function copying.copy(self, other, options)
+  if type(other) ~= "table" or other.save ~= self.save then
+    errors.raise("log_bad_field", "copy_to: a log is needed, not %s", tostring(other))
+  end
+  rules.check_options("copy_to", options)
   check_empty(other)
   local now = loading.known(self)
   local total, progress = now.last - now.first + 1, options and options.progress

@@ -34,6 +34,11 @@ local function refuse(self, index, fault)
   errors.raise("log_damaged", "entry %d of %s %s", index, self.name, fault)
 end
 
+local function refuse_compacted(index, now)
+  errors.raise("log_compacted", "entry %d was removed: the log begins with entry %d", index,
+    now.first)
+end
+
 -- A page of them, for who goes through them one by one: the damaged one is met when it is reached.
 local function read_page(self, from, to)
   local count, terms, types, data, fault = loading.read(self, read_records, from, to, PAGE_BYTES)
@@ -98,7 +103,7 @@ end
 --- an entry.
 ---@param self jangada.Log
 ---@param from integer not before the first entry
----@param to integer
+---@param to integer|nil nil: the last one
 ---@param fn fun(context: any, index: integer, term: integer, type: integer, data: string)
 ---@param context any
 function reading.visit(self, from, to, fn, context)
@@ -106,21 +111,19 @@ function reading.visit(self, from, to, fn, context)
   check_range("visit", from, to)
   local known_tail, index = now.tail, from
   local terms, types, held = known_tail.terms, known_tail.types, known_tail.data
-  if to > now.last then to = now.last end
-  if from < now.first and from <= to then
-    errors.raise("log_compacted", "entry %d was removed: the log begins with entry %d", from,
-      now.first)
-  end
+  if to == nil or to > now.last then to = now.last end
+  if from < now.first and from <= to then refuse_compacted(from, now) end
   while index <= to do
     if index >= known_tail.first and index <= known_tail.last then
       local slot = find_slot(index)
       fn(context, index, terms[slot], types[slot], held[slot])
       index = index + 1
     else
-      local now_last = (self.now or loading.known(self)).last
-      if index > now_last then return end -- fn has cut the log, against its contract
+      now = self.now or loading.known(self)
+      if index > now.last then return end -- fn has cut the log, against its contract
+      if index < now.first then refuse_compacted(index, now) end
       local count, page_terms, page_types, page_data =
-        read_page(self, index, math.min(to, now_last))
+        read_page(self, index, math.min(to, now.last))
       for i = 1, count do
         fn(context, index, page_terms[i], page_types[i], page_data[i])
         index = index + 1

@@ -61,6 +61,15 @@ function rules.check_count(what, count, min)
   check_integer(what .. ": the count", count, min)
 end
 
+--- A table of options that is given, or nil.
+---@param what string
+---@param options any
+function rules.check_options(what, options)
+  if options ~= nil and type(options) ~= "table" then
+    raise("log_bad_field", "%s: options are a table, not %s", what, tostring(options))
+  end
+end
+
 --- What fields must be, whatever the log holds.
 ---@param vote any
 ---@param entries any

@@ -255,6 +255,7 @@ end
 ---  were looked at and their number, and touches nothing
 ---@return jangada.log.Finding[] findings none, when all is well
 function verifying.verify(self, options)
+  rules.check_options("verify", options)
   options = options or {}
   local findings_max = options.findings_max or FINDINGS_MAX
   rules.check_count("verify", findings_max, 1)
