@@ -227,7 +227,7 @@ describe("store.open", function()
     end
   end)
 
-  it("lets nobody print into a file of a process that was started without standard streams", function()
+  it("lets nobody print into a file of a process without standard streams", function()
     local path, script = fresh.path(), fresh.path() .. ".lua"
     write_file(script, [[
       local store = require "jangada.store"
