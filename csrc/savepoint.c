@@ -82,6 +82,7 @@ int jg_tx_batch(lua_State *L) {
   for (lua_Integer i = 1; i <= n; i++) {
     lua_rawgeti(L, 2, i);
     lua_pushvalue(L, 1);
+    jg_check_usable(L, tx); /* what was allocated may have run finalizers */
     bool ok = run(L, tx, 1, 1);
     jg_check_usable(L, tx); /* it may have closed the DB, and then failed */
     failed = failed || !ok;

@@ -228,20 +228,28 @@ const luaL_Reg jg_journal_methods[] = {{"sync", db_flush},
 
 /* ---- what info and stats say --------------------------------------------------------------- */
 
+/* A finalizer may close the DB, and so end the journal, whenever something is pushed: it is read
+** before. */
 void jg_push_journal_info(lua_State *L, const jg_db *db) {
   const jg_journal *j = db->journal;
   if (j == NULL) return;
-  uint64_t flushed_lsn = atomic_load(&j->flushed_lsn);
+  const struct {
+    const char *name;
+    uint64_t value;
+  } numbers[] = {{"size", j->size},
+                 {"used", j->offset},
+                 {"epoch", j->epoch},
+                 {"lsn", j->lsn},
+                 {"flushed_lsn", atomic_load(&j->flushed_lsn)},
+                 {"checkpoint_lsn", j->checkpoint_lsn},
+                 {"behind", j->lsn - j->checkpoint_lsn},
+                 {"replayed", db->replayed}};
+  lua_pushstring(L, j->disk->path);
   lua_createtable(L, 0, 12);
-  jg_set_string(L, "path", j->disk->path);
-  jg_set_integer(L, "size", j->size);
-  jg_set_integer(L, "used", j->offset);
-  jg_set_integer(L, "epoch", j->epoch);
-  jg_set_integer(L, "lsn", j->lsn);
-  jg_set_integer(L, "flushed_lsn", flushed_lsn);
-  jg_set_integer(L, "checkpoint_lsn", j->checkpoint_lsn);
-  jg_set_integer(L, "behind", j->lsn - j->checkpoint_lsn);
-  jg_set_integer(L, "replayed", db->replayed);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "path");
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+    jg_set_integer(L, numbers[i].name, numbers[i].value);
   lua_setfield(L, -2, "journal");
 }
 
@@ -266,11 +274,13 @@ void jg_push_journal_stats(lua_State *L, const jg_db *db) {
   pthread_mutex_lock(&j->mutex);
   jg_times flushes = j->flush_times;
   pthread_mutex_unlock(&j->mutex);
+  jg_times checkpoints = j->checkpoint_times;
+  uint64_t failures = j->checkpoint_failures;
   push_times(L, &flushes);
   lua_setfield(L, -2, "flushes");
-  push_times(L, &j->checkpoint_times);
+  push_times(L, &checkpoints);
   lua_setfield(L, -2, "checkpoints");
-  jg_set_integer(L, "checkpoint_failures", j->checkpoint_failures);
+  jg_set_integer(L, "checkpoint_failures", failures);
 }
 
 void jg_open_ticket(lua_State *L) {

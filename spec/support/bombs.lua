@@ -141,11 +141,54 @@ local calls = {
       s.db:view(function(tx) return tx:bucket("b"):get("k") .. i end)
     end
   end,
+  batch = function(s)
+    s.tx:rollback()
+    for i = 1, 10 do
+      pcall(s.db.batch, s.db, {
+        function(tx) tx:bucket("b"):put("k", long .. i) end,
+        function(tx)
+          tx:bucket("b"):put("k", i .. long)
+          error(i .. long)
+        end,
+      })
+    end
+    s.db:path()
+  end,
+  info = function(s)
+    for _ = 1, 20 do
+      assert(s.db:info().page_size)
+      assert(s.db:stats().pages)
+      assert(s.db:readers())
+    end
+  end,
+  bucket_stats = function(s)
+    for _ = 1, 20 do
+      assert(s.b:stats().keys)
+      assert(s.b:count())
+    end
+  end,
+  ticket = function(s)
+    s.tx:rollback()
+    for i = 1, 20 do
+      local tx = s.db:begin("write")
+      tx:on_commit(function() s.log = long .. i end)
+      tx:bucket("b"):put("k", long .. i)
+      local ticket = tx:commit{ wait = false }
+      s.log = tostring(ticket) .. ticket:id()
+      ticket:is_durable()
+      if i % 5 == 0 then ticket:wait() end
+    end
+    s.db:flush()
+    s.db:checkpoint()
+  end,
 }
 
 local bombs = {
   close = function(s) s.db:close{ force = true } end,
+  abandon = function(s) s.db:abandon() end,
   rollback = function(s) s.tx:rollback() end,
+  commit = function(s) s.ticket = s.tx:commit{ wait = false } end,
+  flush = function(s) s.db:flush() end,
   finalize = function(s) getmetatable(s.tx).__gc(s.tx) end,
   delete = function(s) s.tx:delete_bucket("b") end,
   replace = function(s)
