@@ -235,6 +235,16 @@ describe("read_only and shared", function()
     end
   end)
 
+  it("are journal_pending for a single commit, too", function()
+    local rig = journals.rig{ journal_disk = false }
+    rig.db:checkpoint()
+    rig:put("1")
+    rig:crash()
+    local _, message, code = store.open(rig.path, { read_only = true })
+    assert.equal("journal_pending", code)
+    assert.matches("holds 1 commit: open it", message)
+  end)
+
   it("read_only opens what a crash left with an empty journal, and changes nothing", function()
     local rig = journals.rig{ journal_disk = false }
     rig:put("1")

@@ -230,6 +230,10 @@ describe("db:durable_fd", function()
     rig:later("5")
     rig.db:checkpoint()
     assert.is_false(process.readable(fd))
+    ticket = rig:later("6")
+    rig.db:begin("read"):rollback() -- which makes a checkpoint
+    assert.is_true(process.readable(fd))
+    assert.is_true(ticket:is_durable())
   end)
 
   it("wakes whoever waits for the flusher, as often as it has to", function()
