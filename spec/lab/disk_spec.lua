@@ -1,5 +1,6 @@
 local files = require "jangada.files"
 local labs = require "spec.support.labs"
+local process = require "spec.support.process"
 
 -- Makes a world whose files are in TMPDIR, and prints its directory.
 local MAKE_WORLD <const> = [[
@@ -15,8 +16,7 @@ end
 
 describe("the temporary directory of a lab", function()
   local parent
-  before_each(function() parent = assert(files.make_temporary("jangada-spec")) end)
-  after_each(function() os.execute("rm -rf " .. files.quote(parent)) end)
+  before_each(function() parent = process.directory() end)
 
   local function start(text)
     return labs.start_process(MAKE_WORLD .. (text or ""), "TMPDIR=" .. files.quote(parent))

@@ -59,7 +59,7 @@ describe("next", function()
     repeat
       key = order.next(t, key)
       keys[#keys + 1] = key
-    until key == nil
+    until key == nil or #keys > 4
     assert.same(keys_of(t), keys)
   end)
 

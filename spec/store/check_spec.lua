@@ -331,7 +331,10 @@ describe("store.check", function()
       local db = assert(require("jangada.store").open(path))
       print("open")
       io.stdout:flush()
-      repeat os.execute("sleep 0.02") until io.open(done)
+      for _ = 1, 3000 do
+        if io.open(done) then break end
+        os.execute("sleep 0.02")
+      end
     ]], path, done)
     assert.are.equal("open", pipe:read())
     fresh.raises("in_use", store.check, path, { lock_timeout_ms = 0 })

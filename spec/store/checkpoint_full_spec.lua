@@ -14,7 +14,7 @@ describe("with a full disk", function()
     repeat
       n = n + 1
       failure = code(put, ("%03d"):format(n), true, ("v"):rep(3000))
-    until failure ~= "ok"
+    until failure ~= "ok" or n == 1000 -- there should be room for about 20
     print(n > 10, failure)
   ]]
 

@@ -249,8 +249,8 @@ describe("near the end of the map", function()
         n = n + 1
         local key = ("%06d"):format(n * 7919 % 999983)
         failure = select(2, pcall(rig.put, rig, key, ("v"):rep(size)))
-      until failure
-      assert.equal("map_full", failure.code)
+      until failure or n == 100000 -- there should be room for less than 10,000
+      assert.equal("map_full", failure and failure.code)
       assert.equal(n, rig.db:info().last_tx_id)
       rig.db:view(function(tx) assert.equal(n - 1, tx:bucket("b"):count()) end)
       for _ = 1, 2 do

@@ -111,7 +111,7 @@ describe("after a fork", function()
       mine:update(function(tx) tx:bucket("b"):put("l", "child's") end)
       return "done"
     end)
-    while not io.open(other) do os.execute("sleep 0.01") end
+    fresh.wait_for(other)
     handles.assert_whole(h)
     assert.equal("done", finish())
     local db = fresh.open(path)

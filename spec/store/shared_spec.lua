@@ -204,7 +204,7 @@ describe("a shared file", function()
       os.execute("kill -STOP $PPID")
       tx:commit()
     end)
-    while not io.open(started) do os.execute("sleep 0.01") end
+    fresh.wait_for(started)
     raises("in_use", db.begin, db, "write")
     process.kill(pid, 9)
     assert.equal("signal", (process.wait(pid, fd)))

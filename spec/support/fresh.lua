@@ -3,6 +3,7 @@
 local errors = require "jangada.errors"
 local files = require "jangada.files"
 local store = require "jangada.store"
+local temporary = require "spec.support.temporary"
 
 local fresh = {}
 
@@ -12,12 +13,9 @@ fresh.durability = os.getenv("DURABILITY") or "none"
 --- With a journal some things are different (docs/journal.md): a spec then says what holds instead.
 fresh.journals = fresh.durability == "journal"
 
-local in_memory = os.rename("/dev/shm", "/dev/shm") and "/dev/shm" or nil
-local directory = assert(files.make_temporary("jangada", in_memory))
+local directory
+directory, fresh.owner = temporary.directory()
 fresh.directory = directory
-fresh.owner = setmetatable({}, { -- lives as long as this module, and takes the directory along
-  __gc = function() os.execute("rm -rf '" .. directory .. "'") end,
-})
 
 local paths, removed = 0, 0 -- how many there were so far
 local mine = {} -- opened by fresh.open
@@ -81,6 +79,8 @@ function fresh.clean()
   assert(left == 0, left .. " DB left open")
 end
 
+local BLOCKS_MAX <const> = 1 << 19 -- of 512 bytes, in one file: a script that runs wild dies of it
+
 local function start(environment, script, ...)
   local file = fresh.path() .. ".lua"
   local f <close> = assert(io.open(file, "w"))
@@ -88,8 +88,9 @@ local function start(environment, script, ...)
   f:close()
   local arguments = table.pack(...)
   for i = 1, arguments.n do arguments[i] = ("'%s'"):format(arguments[i]) end
-  return assert(io.popen(("LUA_PATH='%s' LUA_CPATH='%s' %s exec lua5.4 '%s' %s 2>&1"):format(
-    package.path, package.cpath, environment, file, table.concat(arguments, " "))))
+  return assert(io.popen(("ulimit -f %d; LUA_PATH='%s' LUA_CPATH='%s' %s exec lua5.4 '%s' %s 2>&1")
+    :format(BLOCKS_MAX, package.path, package.cpath, environment, file,
+    table.concat(arguments, " "))))
 end
 
 local function finish(pipe)
@@ -138,6 +139,16 @@ function fresh.raises(code, fn, ...)
     error(("expected %s, got: %s"):format(code, tostring(failure)), 2)
   end
   return failure.message
+end
+
+--- Waits until another process has made a file.
+function fresh.wait_for(path)
+  for _ = 1, 6000 do
+    local file = io.open(path)
+    if file then return file:close() end
+    os.execute("sleep 0.01")
+  end
+  error("nobody makes " .. path, 2)
 end
 
 --- All bytes of a file.

@@ -1,6 +1,7 @@
 -- Runs the command as a user does: in a process of its own, from the repository.
 
 local files = require "jangada.files"
+local temporary = require "spec.support.temporary"
 
 local process = {}
 
@@ -22,19 +23,16 @@ function process.jangada(arguments, input)
   return math.tointeger(tonumber(code)), output
 end
 
--- Many empty directories are made at once, to start few processes; in memory, where that is.
+-- Many empty directories are made at once, to start few processes.
 local AT_ONCE <const> = 50
-local in_memory = os.rename("/dev/shm", "/dev/shm") and "/dev/shm" or nil
 local root, made, taken
 
 --- An empty directory of its own; all of them are removed with this module.
 ---@return string path
 function process.directory()
   if not root then
-    root, made, taken = assert(files.make_temporary("jangada", in_memory)), 0, 0
-    process.owner = setmetatable({}, {
-      __gc = function() os.execute("rm -rf '" .. root .. "'") end,
-    })
+    root, process.owner = temporary.directory()
+    made, taken = 0, 0
   end
   if taken == made then
     local paths = {}

@@ -1,9 +1,13 @@
 -- Databases for one spec: made in a memory file system where there is one, removed by `clean`.
 local store = require "jangada.store"
+local temporary = require "spec.support.temporary"
 
 local scratch = {}
 
-local opened, paths = {}, {}
+local directory
+directory, scratch.owner = temporary.directory()
+
+local opened, paths, made = {}, {}, 0
 
 --- What `open` opens with.
 scratch.durability = os.getenv("DURABILITY") or "none"
@@ -14,9 +18,8 @@ scratch.durability = os.getenv("DURABILITY") or "none"
 ---@return string path
 function scratch.open(path)
   if not path then
-    path = os.tmpname()
-    os.remove(path)
-    if os.rename("/dev/shm", "/dev/shm") then path = path:gsub("^/tmp", "/dev/shm") end
+    made = made + 1
+    path = ("%s/%d.db"):format(directory, made)
     paths[#paths + 1] = path
   end
   local db = assert(store.open(path, { durability = scratch.durability, journal_size = 1 << 20 }))

@@ -143,9 +143,9 @@ describe("jangada log append", function()
         $J append $F --create < $D/in > $D/acks 2> $D/err & pid=$!
         exec 3> $D/in
         echo a >&3
-        while ! grep -q 1 $D/acks 2> /dev/null; do sleep 0.05; done
+        while ! grep -q 1 $D/acks 2> /dev/null; do sleep 0.01; done
         printf 'half a line' >&3
-        sleep 0.3
+        sleep 0.05 # whether it has read that or not, it is not to be seen
         kill -%s $pid
         wait $pid
         echo "exit $?"
@@ -159,8 +159,21 @@ describe("jangada log append", function()
 
   it("says what is durable when nobody reads it any more", function()
     local output, path = script[[
-      (echo a; sleep 1; echo b; sleep 1; echo c) |
-        ($J append $F --create; echo "exit $?" >&2) | head -1
+      mkfifo $D/in $D/out
+      ($J append $F --create < $D/in > $D/out 2> $D/err; echo "exit $?" >> $D/err) &
+      exec 3> $D/in
+      exec 4< $D/out
+      echo a >&3
+      head -1 <&4
+      exec 4<&-
+      echo b >&3
+      for i in $(seq 500); do # it may have looked before it wrote
+        grep -q exit $D/err && break
+        sleep 0.01
+      done
+      exec 3>&-
+      wait
+      cat $D/err
     ]]
     local last = with(path, function(log) return log:last_index() end)
     assert.matches("^1\n", output)
@@ -224,8 +237,8 @@ describe("jangada log append", function()
             $J append $F --create --durability %s --batch 50 < $D/in > $D/acks 2> $D/err &
             pid=$!
             seq $((acknowledged + 1)) 1000000 > $D/in 2> /dev/null & writer=$!
-            while ! [ -s $D/acks ]; do sleep 0.02; done
-            sleep 0.0$((RANDOM %% 100))
+            while ! [ -s $D/acks ]; do sleep 0.01; done
+            sleep 0.0$((RANDOM %% 50 + 10))
             kill -9 $pid
             wait $pid 2> /dev/null
             kill $writer 2> /dev/null
@@ -252,13 +265,20 @@ describe("jangada log append", function()
 
   it("lets others read and write what it shares", function()
     local output, path = script[[
-      (for i in 1 2 3; do echo a$i; sleep 0.3; done) |
-        $J append $F --create --shared > /dev/null 2>&1 &
-      sleep 0.5
+      mkfifo $D/in $D/out
+      $J append $F --create --shared < $D/in > $D/out 2> /dev/null &
+      exec 3> $D/in 4< $D/out
+      echo a1 >&3
+      read index <&4
       $J append $F --shared < <(echo b1; echo b2) 2> /dev/null
+      echo a2 >&3
+      read index <&4
+      echo a3 >&3
+      exec 3>&-
+      cat <&4
       wait
     ]]
-    assert.matches("^%d\n", output)
+    assert.matches("3\n5\n$", output)
     local found = data_in(path)
     table.sort(found)
     assert.same({ "a1", "a2", "a3", "b1", "b2" }, found)
