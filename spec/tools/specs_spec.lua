@@ -135,6 +135,18 @@ describe("tools/specs", function()
     end
   end)
 
+  it("lets its processes have the signals of any process", function()
+    local directory = write_specs{ one = [[
+      it("ignores none of them", function()
+        for line in io.lines("/proc/self/status") do
+          local ignored = line:match("^SigIgn:%s*(%x+)")
+          if ignored then assert.equal(0, tonumber(ignored, 16) & 6) end
+        end
+      end)]] }
+    local output, code = bash(directory, "trap '' INT QUIT; exec tools/specs $D")
+    assert.equal(0, code, output)
+  end)
+
   for name, number in pairs{ INT = 130, TERM = 143, HUP = 129 } do
     it(("leaves nothing running when SIG%s ends it"):format(name), function()
       -- timeout makes a process group of its own.
@@ -144,7 +156,7 @@ describe("tools/specs", function()
             .. D .. "/pids; mv " .. D .. "/pids " .. D .. "/started; sleep 49; true'")
         end)]] }
       local output, code = bash(directory, ([[
-        (trap - INT; JOBS=2 exec tools/specs $D) & specs=$!
+        JOBS=2 env --default-signal=INT tools/specs $D & specs=$!
         until [ -e $D/started ]; do sleep 0.02; done
         kill -%s $specs
         wait $specs
