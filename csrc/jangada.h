@@ -167,6 +167,9 @@ typedef struct jg_open_options {
   unsigned trees_max, readers_max;
 } jg_open_options;
 
+#define JG_TREES_LIMIT (1u << 20) /* of files that have more than trees_max */
+
+bool jg_open_trees(jg_db *db, const jg_open_options *o, unsigned trees_max, jg_failure *f);
 bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failure *f);
 void jg_db_release(jg_handle *h);
 int jg_db_refresh(jg_db *db, bool writable); /* before a transaction begins */

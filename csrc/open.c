@@ -89,26 +89,41 @@ static int count_entries(jg_db *db, size_t *count) {
   return rc;
 }
 
-static bool open_lmdb(jg_db *db, const jg_open_options *o, jg_failure *f) {
-  int dead;
-  size_t entries;
-  unsigned trees_max = o->trees_max + 1; /* and the root tree */
-  int rc = open_mapped(db, o, trees_max);
-  if (rc == 0) rc = mdb_reader_check(db->env, &dead);
-  if (rc == 0) rc = count_entries(db, &entries);
-  if (rc == 0 && entries > trees_max && entries < 1u << 20) {
-    trees_max = (unsigned)entries + 16;
-    mdb_env_close(db->env);
-    db->env = NULL;
-    rc = open_mapped(db, o, trees_max);
-  }
-  if (rc == 0) jg_file_note_lock_file(db);
-  db->trees_max = trees_max - 1;
-  db->trees_seen = SIZE_MAX;
-  if (rc == 0) rc = jg_trees_refresh(db);
+/* Step 4 opened the file by its name again: is it still the one that is locked? */
+static bool check_same_file(const jg_db *db, jg_failure *f) {
+  int fd;
+  struct stat st;
+  int rc = mdb_env_get_fd(db->env, &fd);
+  if (rc != 0) return jg_fail_rc(f, rc, db->path);
+  if (fstat(fd, &st) != 0 || st.st_dev != db->dev || st.st_ino != db->ino)
+    return jg_fail(f, "in_use", "%s: replaced while it was being opened", db->path);
+  return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 || jg_fail_rc(f, errno, db->path); /* LMDB does not */
+}
+
+static bool fail_open(const jg_db *db, int rc, jg_failure *f) {
   if (rc == EACCES || rc == EROFS) /* we hold the file itself open: it is LMDB's lock file */
     return jg_fail(f, "permission_denied", "%s-lock: %s", db->path, strerror(rc));
-  return rc == 0 || jg_fail_rc(f, rc, db->path);
+  return jg_fail_rc(f, rc, db->path);
+}
+
+/* Opens the environment with room for at least so many trees, and all trees that the file has:
+** anew, if it is open. No transaction is. */
+bool jg_open_trees(jg_db *db, const jg_open_options *o, unsigned trees_max, jg_failure *f) {
+  int dead;
+  size_t entries = 0;
+  jg_trees_free(&db->trees);
+  if (db->env != NULL) mdb_env_close(db->env);
+  db->env = NULL;
+  db->trees_seen = SIZE_MAX;
+  db->trees_max = trees_max;
+  int rc = open_mapped(db, o, trees_max + 1); /* and the root tree */
+  if (rc == 0) rc = mdb_reader_check(db->env, &dead);
+  if (rc == 0) rc = count_entries(db, &entries);
+  if (rc == 0 && entries > trees_max + 1 && entries < JG_TREES_LIMIT)
+    return jg_open_trees(db, o, (unsigned)entries + 15, f);
+  if (rc == 0) jg_file_note_lock_file(db);
+  if (rc == 0) rc = jg_trees_refresh(db);
+  return rc == 0 ? check_same_file(db, f) : fail_open(db, rc, f);
 }
 
 /* The format that we write is 1; a file without a mark of it is another program's. */
@@ -120,17 +135,6 @@ static bool check_format(jg_db *db, jg_failure *f) {
   if (size == 1 && format[0] == '1') return true;
   return jg_fail(f, "version_mismatch", "%s: format %.*s, and only format 1 is known", db->path,
                  (int)(size < sizeof format ? size : sizeof format), format);
-}
-
-/* Step 4 opened the file by its name again: is it still the one that is locked? */
-static bool check_same_file(const jg_db *db, jg_failure *f) {
-  int fd;
-  struct stat st;
-  int rc = mdb_env_get_fd(db->env, &fd);
-  if (rc != 0) return jg_fail_rc(f, rc, db->path);
-  if (fstat(fd, &st) != 0 || st.st_dev != db->dev || st.st_ino != db->ino)
-    return jg_fail(f, "in_use", "%s: replaced while it was being opened", db->path);
-  return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 || jg_fail_rc(f, errno, db->path); /* LMDB does not */
 }
 
 /* A process may have been started without standard streams. What it opens first would take their
@@ -171,8 +175,7 @@ bool jg_db_open(jg_db *db, const char *path, const jg_open_options *o, jg_failur
   if (!jg_register(db))
     return jg_fail(f, "already_open", "%s: this process has it open already", path);
   if (!jg_file_check(db->lock_fd, path, o, f) || !jg_file_check_lock_file(db, o, f) ||
-      !open_lmdb(db, o, f) || !check_same_file(db, f) || !check_format(db, f) ||
-      !jg_journal_open(db, o, f))
+      !jg_open_trees(db, o, o->trees_max, f) || !check_format(db, f) || !jg_journal_open(db, o, f))
     return false;
   int rc = o->read_only || o->shared ? 0 : jg_purge(db);
   return rc == 0 || jg_fail_rc(f, rc, path);

@@ -100,22 +100,28 @@ static int replay(jg_db *db, jg_marker *marker, const jg_scan *scan) {
   return rc == EIO && jg_file_is_full(db) ? ENOSPC : rc;
 }
 
-static bool fail_replay(const jg_db *db, int rc, jg_failure *f) {
-  const char *path = db->journal->path;
-  switch (rc) {
-  case MDB_CORRUPTED:
-    return jg_fail(f, "journal_corrupt", "%s: a record of it does not fit the file", path);
-  case MDB_DBS_FULL:
-    return jg_fail(f, "trees_full", "%s: it makes more than the %u trees of trees_max", path,
-                   db->trees_max);
-  default: return jg_fail_rc(f, rc, db->path);
-  }
-}
-
 /* The last checkpoint is what can be had. */
 static void pass_over(jg_scan *scan, const jg_marker *marker) {
   scan->lsn = marker->lsn;
   scan->end = scan->count = 0;
+}
+
+static bool bring_in(jg_db *db, jg_marker *marker, jg_scan *scan, const jg_open_options *o,
+                     jg_failure *f) {
+  int rc = replay(db, marker, scan);
+  while (rc == MDB_DBS_FULL && db->trees_max < JG_TREES_LIMIT) { /* made under a larger trees_max */
+    if (!jg_open_trees(db, o, 2 * db->trees_max, f)) return false;
+    rc = replay(db, marker, scan);
+  }
+  if (rc == MDB_CORRUPTED && o->salvage) {
+    pass_over(scan, marker);
+    rc = replay(db, marker, scan);
+  }
+  if (rc == MDB_CORRUPTED)
+    return jg_fail(f, "journal_corrupt", "%s: a record of it does not fit the file",
+                   db->journal->path);
+  db->replayed = scan->count;
+  return rc == 0 || jg_fail_rc(f, rc, db->path);
 }
 
 static bool recover(jg_db *db, jg_marker *marker, const jg_open_options *o, jg_failure *f) {
@@ -134,15 +140,7 @@ static bool recover(jg_db *db, jg_marker *marker, const jg_open_options *o, jg_f
     found = jg_fail(f, "journal_pending",
                     "%s: its journal holds %llu commit%s: open it once without read_only",
                     db->path, (unsigned long long)scan.count, scan.count == 1 ? "" : "s");
-  if (found && !o->read_only) {
-    int rc = replay(db, marker, &scan);
-    if (rc == MDB_CORRUPTED && o->salvage) {
-      pass_over(&scan, marker);
-      rc = replay(db, marker, &scan);
-    }
-    if (rc != 0) found = fail_replay(db, rc, f);
-    db->replayed = scan.count;
-  }
+  if (found && !o->read_only) found = bring_in(db, marker, &scan, o, f);
   free(scan.data);
   return found;
 }
