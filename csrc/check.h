@@ -35,6 +35,7 @@ typedef struct check_tree {  /* a named tree */
   uint64_t page;    /* where its head was found */
   bool referenced;  /* by the record of a bucket that can be reached */
   bool shadowed;    /* a top-level bucket of its name has another tree */
+  bool at_home;     /* the top-level bucket of its name has this one */
   char mark;        /* of a hidden tree; 0: none */
   bool has_bad_key; /* a key that is no integer, on bad_key_page */
   uint64_t bad_key_page;

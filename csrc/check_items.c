@@ -111,6 +111,8 @@ static void check_mark(jg_check *c, uint64_t page, jg_bytes name, const jg_value
   jg_printable(name.bytes, name.size, text);
   if (why != JG_DEAD && why != JG_MOVED)
     jg_report(c, JG_BAD_MARK, page, "tree '%s' is marked as neither deleted nor moved", text);
+  else if (tree != NO_TREE && why == JG_MOVED && jg_check_tree(c, tree)->at_home)
+    jg_report(c, JG_BAD_MARK, page, "tree '%s' is marked as moved, but is where its name says", text);
   else if (tree != NO_TREE)
     jg_check_tree(c, tree)->mark = why;
   else if (c->main_whole)
@@ -146,11 +148,15 @@ static check_prefix *find_prefix(jg_check *c, uint64_t id, uint64_t page) {
   return p;
 }
 
-/* A bucket at the top level whose name is also that of a tree, and which has another. */
-static void note_shadow(jg_check *c, jg_bytes name, const jg_record *record) {
+/* A bucket at the top level whose name is also that of a tree: has it that one, or another? */
+static void note_namesake(jg_check *c, jg_bytes name, const jg_record *record) {
   uint32_t tree = tree_named(c, name.bytes, name.size);
+  if (tree == NO_TREE) return;
   bool is_its_own = record->kind == 'T' && is_named(name, record->tree);
-  if (tree != NO_TREE && !is_its_own) jg_check_tree(c, tree)->shadowed = true;
+  if (is_its_own)
+    jg_check_tree(c, tree)->at_home = true;
+  else
+    jg_check_tree(c, tree)->shadowed = true;
 }
 
 static void found_root_item(jg_check *c, uint64_t page, jg_bytes key, const jg_value *value) {
@@ -176,7 +182,7 @@ static void found_root_item(jg_check *c, uint64_t page, jg_bytes key, const jg_v
   bool is_record = gather_record(c, (check_record){.parent = id, .page = page}, value, &record);
   if (id != JG_ROOT_ID) return;
   if (is_record) {
-    if (record.kind != 0) note_shadow(c, name, &record);
+    if (record.kind != 0) note_namesake(c, name, &record);
   } else {
     char text[JG_LABEL_SIZE];
     jg_report(c, JG_BAD_RECORD, page, "'%s' at the top level is no bucket",

@@ -91,14 +91,16 @@ int jg_store_open(lua_State *L) {
     lua_setiuservalue(L, -2, DISK);
   }
   jg_failure f = {0};
-  if (!jg_db_open(db, path, &options, &f)) {
+  jg_handle *root = jg_root(L);
+  if (!root->open) jg_fail(&f, "state_closed", "%s: the Lua state is being closed", path);
+  if (!root->open || !jg_db_open(db, path, &options, &f)) {
     jg_db_release(&db->h);
     lua_pushnil(L);
     lua_pushstring(L, f.message);
     lua_pushstring(L, f.code);
     return 3;
   }
-  jg_link(&db->h, NULL, jg_db_release);
+  jg_link(&db->h, root, jg_db_release);
   return 1;
 }
 

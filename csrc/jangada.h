@@ -49,7 +49,7 @@ extern const char jg_class_db[], jg_class_tx[], jg_class_bucket[], jg_class_curs
 
 typedef struct jg_handle jg_handle;
 struct jg_handle {
-  jg_handle *parent;              /* NULL while not linked */
+  jg_handle *parent;              /* NULL while not linked, and a root's */
   jg_handle *child, *next, *prev; /* first open child; siblings */
   void (*release)(jg_handle *h);  /* gives back what the handle owns; never touches Lua */
   bool open;
@@ -84,6 +84,7 @@ void *jg_test_handle(lua_State *L, int idx, const char *name); /* NULL: of anoth
 void *jg_check_handle(lua_State *L, int idx, const char *name);
 void jg_set_class(lua_State *L, const char *name); /* of what is on top of the stack */
 void jg_set_weak(lua_State *L);
+jg_handle *jg_root(lua_State *L); /* what DBs hang on; closed when the state is being closed */
 
 void jg_set_integer(lua_State *L, const char *field, uint64_t n); /* of the table on top */
 void jg_set_string(lua_State *L, const char *field, const char *s);

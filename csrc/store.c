@@ -6,11 +6,27 @@
 #include "journal.h"
 #include "pages.h"
 
+#include <string.h>
+
 #define STORE_VERSION "0.1.0"
 
 const char jg_class_db[] = "jangada.DB", jg_class_tx[] = "jangada.Tx",
            jg_class_bucket[] = "jangada.Bucket", jg_class_cursor[] = "jangada.Cursor",
            jg_class_ticket[] = "jangada.Ticket", jg_class_disk[] = "jangada.MemoryDisk";
+
+static const char root_key; /* its address is a key of the registry */
+
+/* What a script gets for the metatable on top of the stack: a copy. Could it change the finalizer,
+** a handle's memory would go while the handle is still in the list of its parent. */
+static void hide_metatable(lua_State *L) {
+  lua_newtable(L);
+  for (lua_pushnil(L); lua_next(L, -3);) { /* stack: metatable copy key value */
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -4);
+  }
+  lua_setfield(L, -2, "__metatable");
+}
 
 /* Fills the metatable of a class once; the module may be loaded again into the same state. Each
 ** method has the metatable as its up value, for jg_self. */
@@ -21,6 +37,7 @@ void jg_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
     luaL_setfuncs(L, metamethods, 1);
     lua_newtable(L);
     lua_setfield(L, -2, "__index");
+    hide_metatable(L);
   }
   lua_rawsetp(L, LUA_REGISTRYINDEX, name); /* a second copy of the module has names of its own */
   jg_add_methods(L, name, methods);
@@ -86,6 +103,45 @@ void jg_set_weak(lua_State *L) {
   lua_setmetatable(L, -2);
 }
 
+/* ---- the end of a Lua state ---------------------------------------------------------------- */
+
+static void release_root(jg_handle *root) {
+  (void)root;
+}
+
+static int close_root(lua_State *L) {
+  jg_close(lua_touserdata(L, 1));
+  return 0;
+}
+
+/* All DBs of a Lua state hang on its root. While a state is being closed Lua marks nothing for
+** finalization any more: a DB that a finalizer opens then would go without being closed. The root
+** is older than any DB, and so finalized after them; when it is closed, none is opened. */
+static void open_root(lua_State *L) {
+  if (lua_gc(L, LUA_GCCOUNT) < 0) /* since 5.4.4 in finalizers: this may be the end already */
+    luaL_error(L, "jangada.store cannot be loaded by a finalizer");
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &root_key) == LUA_TNIL) {
+    jg_handle *root = lua_newuserdatauv(L, sizeof *root, 0);
+    memset(root, 0, sizeof *root);
+    jg_link(root, NULL, release_root);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, close_root);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &root_key);
+  }
+  lua_pop(L, 1);
+}
+
+jg_handle *jg_root(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &root_key);
+  jg_handle *root = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return root;
+}
+
+/* ---- the module ---------------------------------------------------------------------------- */
+
 static int store_crc32c(lua_State *L) {
   size_t size;
   luaL_checktype(L, 1, LUA_TSTRING);
@@ -108,6 +164,7 @@ int luaopen_jangada_store(lua_State *L);
 __attribute__((visibility("default"))) int luaopen_jangada_store(lua_State *L) {
   jg_crc32c_open();
   jg_open_errors(L);
+  open_root(L);
   jg_open_db(L);
   jg_open_tx(L);
   jg_open_bucket(L);

@@ -39,6 +39,7 @@ errors.codes = {
 
   -- handles
   db_closed = "The DB is closed.",
+  state_closed = "The Lua state is being closed, and opens no file any more.",
   tx_closed = "The transaction has ended.",
   bucket_closed = "The bucket was deleted or moved away under this handle.",
   cursor_closed = "The cursor, or the iteration it serves, has ended.",

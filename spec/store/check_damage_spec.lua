@@ -316,6 +316,8 @@ describe("check finds in the buckets", function()
     page, at = file:restore():find(damage.root, ("\xff"):rep(8) .. "xold")
     file:poke(page, at + 12, "d")
     assert_found(file, "bad_mark")
+    file:restore():poke(page, at + 9, "log") -- a top-level bucket, which was not moved
+    assert_only(file, "bad_mark", page)
   end)
 
   it("fields of the store that it did not write", function()

@@ -228,6 +228,20 @@ describe("a shared file", function()
     assert.equal(1, dead)
   end)
 
+  it("is rid of the snapshots of the dead once somebody opens it, though others have it open "
+    .. "(trap 27)", function()
+    local path = fresh.path()
+    local living <close> = worker(path, "{ shared = true }")
+    local other = worker(path, "{ shared = true }")
+    living:ask 'db:update(function(tx) tx:create_bucket("b") end)'
+    assert.equal("nil", other:ask 'snapshot = db:begin("read")')
+    other:kill()
+    for _ = 1, 3 do living:ask 'db:update(function(tx) tx:bucket("b"):next_sequence() end)' end
+    assert.equal("3", living:ask "return db:info().reader_age")
+    open(path)
+    assert.equal("0", living:ask "return db:info().reader_age")
+  end)
+
   it("counts right when many processes write at once", function()
     if not process then return pending(children.missing) end
     local db, path = open()

@@ -81,6 +81,27 @@ describe("one file", function()
     db:view(function(tx) assert.equal("older", tx:bucket("b"):get("k")) end)
   end)
 
+  it("is the one that its name leads to when its turn comes, not the one that was there when the "
+    .. "waiting began (trap 36)", function()
+    local paths = {}
+    for i, what in ipairs{ "old", "new" } do
+      local db
+      db, paths[i] = fresh.open()
+      db:update(function(tx) tx:create_bucket("b"):put("k", what) end)
+      db:close()
+    end
+    local holder <close> = fresh.start([[
+      local path, new = ...
+      local db <close> = assert(require "jangada.store".open(path))
+      io.write("open\n"):flush()
+      os.execute("exec sleep 0.3")
+      for _, suffix in ipairs{ "", "-journal" } do os.rename(new .. suffix, path .. suffix) end
+    ]], paths[1], paths[2])
+    assert.equal("open", holder:read("l"))
+    local db = fresh.open(paths[1], { lock_timeout_ms = 20000 })
+    db:view(function(tx) assert.equal("new", tx:bucket("b"):get("k")) end)
+  end)
+
   it("is made by one of many that find it missing, and used by all (trap 36)", function()
     local script = [[
       local store, path, n = require "jangada.store", ...
@@ -185,20 +206,65 @@ describe("a process", function()
   end)
 
   it("reads a file it may not write, and makes none where it may not (trap 34)", function()
-    local id <close> = io.popen("id -u")
-    if id:read("n") == 0 then return pending("root may read and write everything") end
+    local id <close> = io.popen("id -u") -- root may read and write everything
+    local as = id:read("n") == 0 and "setpriv --reuid=65534 --clear-groups" or ""
     local directory = fresh.path()
-    shell("mkdir '%s'", directory)
-    local path = directory .. "/x.db"
+    local path, script = directory .. "/x.db", directory .. "/x.lua"
+    shell("mkdir '%s'; chmod 711 '%s'", directory, fresh.directory)
     fresh.open(path):close()
-    shell("chmod 500 '%s'; chmod 400 '%s'", directory, path)
-    local db, _, code = store.open(path)
-    assert.is_nil(db)
-    assert.equal("permission_denied", code)
-    _, _, code = store.open(directory .. "/y.db")
-    assert.equal("permission_denied", code)
-    fresh.open(path, { read_only = true })
+    write_file(script, [[
+      local store, path = require "jangada.store", ...
+      local function try(...)
+        local db, message, code = store.open(...)
+        print(db and db:view(function(tx) return tx:id() > 0 end), code, message)
+        if db then db:close() end
+      end
+      try(path)
+      try(path .. "-missing")
+      try(path, { read_only = true })
+    ]])
+    shell("chmod 555 '%s'; chmod 444 '%s' '%s'; chmod 400 '%s-lock'", directory, path, script, path)
+    local function run()
+      local pipe <close> = io.popen(("LUA_PATH='%s' LUA_CPATH='%s' %s lua5.4 '%s' '%s' 2>&1")
+        :format(package.path, package.cpath, as, script, path))
+      return pipe:read("a")
+    end
+    local denied = "nil\tpermission_denied\t%s: Permission denied\n"
+    local made = denied:format(path) .. denied:format(path .. "-missing")
+    local output = run()
+    if output:find("module 'jangada.store' not found", 1, true) then
+      return pending("another user cannot read the module")
+    end
+    assert.equal(made .. denied:format(path .. "-lock"), output)
+    shell("chmod 666 '%s-lock'", path)
+    assert.equal(made .. "true\tnil\tnil\n", run())
     shell("chmod 700 '%s'", directory)
+  end)
+
+  it("reads a file on a file system that is read-only, and writes none (trap 34)", function()
+    local disk = fresh.path()
+    shell("mkdir '%s'", disk)
+    if not os.execute(("mount -t tmpfs -o size=4m jangada '%s' 2>/dev/null"):format(disk)) then
+      return pending("no right to mount a small tmpfs")
+    end
+    local path = disk .. "/x.db"
+    local db <close> = assert(store.open(path))
+    db:update(function(tx) tx:create_bucket("b"):put("k", "v") end)
+    db:close()
+    shell("rm '%s-lock'; mount -o remount,ro '%s'", path, disk)
+    local codes = {}
+    for i, options in ipairs{ {}, { shared = true } } do
+      codes[i] = select(3, store.open(path, options))
+    end
+    codes[3] = select(3, store.open(disk .. "/y.db"))
+    local value
+    do
+      local reader <close> = assert(store.open(path, { read_only = true }))
+      value = reader:view(function(tx) return tx:bucket("b"):get("k") end)
+    end
+    shell("umount '%s'", disk)
+    assert.same({ "permission_denied", "permission_denied", "permission_denied" }, codes)
+    assert.equal("v", value)
   end)
 end)
 

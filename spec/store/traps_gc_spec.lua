@@ -76,4 +76,49 @@ describe("the collector", function()
       end
     end
   end)
+
+  it("that closes a Lua state closes what is opened only then; none is, at its very end (trap 28)",
+    function()
+      local script = [[
+        local path, durability, ending, early = ...
+        local store = early == "early" and require "jangada.store"
+        KEEP = setmetatable({}, { __gc = function()
+          local ok, failure = pcall(require, "jangada.store")
+          if not ok then return print(failure) end
+          local message, code
+          DB, message, code = failure.open(path, { durability = durability })
+          if not DB then return print(code) end
+          WRITER = DB:begin("write")
+          WRITER:create_bucket("b"):put("k", ("v"):rep(1000))
+          if ending == "open" then return end
+          WRITER:commit()
+          for i = 1, ending == "flushing" and 20 or 0 do
+            local tx <close> = DB:begin("write")
+            tx:bucket("b"):put("k" .. i, ("v"):rep(100000))
+            tx:commit{ wait = false }
+          end
+        end })
+        if early == "later" then require "jangada.store" end
+      ]]
+      local expected = { early = "", later = "state_closed\n",
+        never = "jangada.store cannot be loaded by a finalizer\n" }
+      for _, durability in ipairs{ "commit", "journal" } do
+        for _, ending in ipairs{ "open", "idle", "flushing" } do
+          for early, text in pairs(expected) do
+            local path = fresh.path()
+            local output, status = fresh.run(script, path, durability, ending, early)
+            assert.same({ text, 0 }, { output, status })
+            local db = fresh.open(path)
+            local b = db:view(function(tx)
+              local b = tx:bucket("b")
+              return b and b:count()
+            end)
+            local count = ending == "idle" and 1 or 21
+            if early ~= "early" or ending == "open" then count = nil end
+            assert.equal(count, b)
+            db:close()
+          end
+        end
+      end
+    end)
 end)
