@@ -47,6 +47,7 @@ const char *jg_code_of(int rc) {
   case EFBIG: return "no_space";
   case ENOMEM: return "no_memory";
   case ENOENT:
+  case ENAMETOOLONG:
   case ENOTDIR: return "not_found";
   case EACCES:
   case EPERM:

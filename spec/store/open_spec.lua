@@ -72,6 +72,15 @@ describe("store.open", function()
     refuses("not_found", fresh.directory .. "/file/x.db")
   end)
 
+  it("gives not_found for a path that is too long, in whole or in part", function()
+    for _, name in ipairs{ ("x"):rep(300), ("x/"):rep(3000), ("x"):rep(253) } do
+      for _, options in ipairs{ {}, { read_only = true } } do
+        refuses("not_found", fresh.directory .. "/" .. name, options)
+      end
+      fresh.raises("not_found", store.check, fresh.directory .. "/" .. name)
+    end
+  end)
+
   it("gives not_found for a missing file read_only, and makes nothing (Bolt 2)", function()
     local path = fresh.path()
     assert.matches(path, refuses("not_found", path, { read_only = true }), 1, true)
