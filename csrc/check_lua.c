@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CHECKER "jangada.Check"
+static const char checker_class[] = "jangada.Check";
 #define FINDINGS_MAX 100
 #define ATTEMPTS_MAX 100
 
@@ -42,7 +42,7 @@ void jg_checker_drop(jg_checker *k) {
 }
 
 static int checker_gc(lua_State *L) {
-  jg_checker_drop(luaL_checkudata(L, 1, CHECKER));
+  jg_checker_drop(jg_check_handle(L, 1, checker_class));
   return 0;
 }
 
@@ -63,7 +63,7 @@ static jg_checker *prepare(lua_State *L, const char *const known[]) {
   }
   jg_checker *k = lua_newuserdatauv(L, sizeof *k, 0);
   *k = (jg_checker){.fd = -1};
-  luaL_setmetatable(L, CHECKER);
+  jg_set_class(L, checker_class);
   luaL_checkstack(L, 16, "check");
   return k;
 }
@@ -231,7 +231,7 @@ const luaL_Reg jg_check_functions[] = {
 void jg_open_check(lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__gc", checker_gc}, {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}}, methods[] = {{"check", db_check}, {NULL, NULL}};
-  jg_class(L, CHECKER, metamethods, none);
+  jg_class(L, checker_class, metamethods, none);
   jg_add_methods(L, JG_DB, methods);
 }
 

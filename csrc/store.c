@@ -28,18 +28,22 @@ static void hide_metatable(lua_State *L) {
   lua_setfield(L, -2, "__metatable");
 }
 
-/* Fills the metatable of a class once; the module may be loaded again into the same state. Each
-** method has the metatable as its up value, for jg_self. */
+/* Fills the metatable of a class once; the module may be loaded again into the same state. A second
+** copy of the module has classes of its own, under the addresses of its own names. Each method has
+** the metatable as its up value, for jg_self. */
 void jg_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
               const luaL_Reg *methods) {
-  if (luaL_newmetatable(L, name)) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, name) == LUA_TNIL) {
+    lua_newtable(L);
+    jg_set_string(L, "__name", name);
     lua_pushvalue(L, -1);
     luaL_setfuncs(L, metamethods, 1);
     lua_newtable(L);
     lua_setfield(L, -2, "__index");
     hide_metatable(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, name);
   }
-  lua_rawsetp(L, LUA_REGISTRYINDEX, name); /* a second copy of the module has names of its own */
+  lua_pop(L, 1);
   jg_add_methods(L, name, methods);
 }
 

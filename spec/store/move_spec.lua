@@ -145,7 +145,21 @@ describe("move_bucket", function()
       check_content(tx:bucket("mtrue"))
       check_content(tx:bucket("mfalse"))
     end)
-    assert.is_true((db:check())) -- no tree is marked as moved that is back in its place
+    assert.is_true((db:check()))
+  end)
+
+  it("back to where it was leaves no trace of it: no tree is marked as moved (Bolt 45)", function()
+    for _, name in ipairs{ "mtrue", "mfalse" } do
+      db:update(function(tx) tx:move_bucket(name, tx:bucket("b")) end)
+      db:update(function(tx) tx:bucket("b"):move_bucket(name, tx) end)
+      assert.is_true((db:check()))
+      db:update(function(tx)
+        check_content(tx:bucket(name))
+        tx:delete_bucket(name)
+      end)
+      db:update(function(tx) assert.equal(0, tx:create_bucket(name):count()) end)
+      assert.is_true((db:check()))
+    end
   end)
 
   it("leaves the name free, and old snapshots as they were (Bolt 25)", function()
