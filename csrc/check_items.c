@@ -112,7 +112,8 @@ static void check_mark(jg_check *c, uint64_t page, jg_bytes name, const jg_value
   if (why != JG_DEAD && why != JG_MOVED)
     jg_report(c, JG_BAD_MARK, page, "tree '%s' is marked as neither deleted nor moved", text);
   else if (tree != NO_TREE && why == JG_MOVED && jg_check_tree(c, tree)->at_home)
-    jg_report(c, JG_BAD_MARK, page, "tree '%s' is marked as moved, but is where its name says", text);
+    jg_report(c, JG_BAD_MARK, page, "tree '%s' is marked as moved, but is where its name says",
+              text);
   else if (tree != NO_TREE)
     jg_check_tree(c, tree)->mark = why;
   else if (c->main_whole)

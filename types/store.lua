@@ -35,8 +35,8 @@ store.finding_codes = nil
 --- Opens a file, and makes it if it is missing (Bolt 1 to 6, 12). A new file is linked into place
 --- whole. Follows io.open: it is the one function that does not raise when it fails. The codes are
 --- not_found, permission_denied, in_use, already_open (by any name, in this process: trap 1),
---- invalid_file, truncated (trap 15), version_mismatch, remote_filesystem (trap 34), corrupted (with
---- verify), state_closed (trap 28), no_space, no_memory, io_error, and the four of the journal.
+--- invalid_file, truncated (trap 15), version_mismatch, remote_filesystem (trap 34), state_closed
+--- (trap 28), corrupted (with verify), no_space, no_memory, io_error, and the four of the journal.
 ---@param path string not empty, no NUL
 ---@param options? jangada.store.OpenOptions an unknown option raises and names it
 ---@return jangada.DB|nil db
