@@ -138,8 +138,8 @@ static bool recover(jg_db *db, jg_marker *marker, const jg_open_options *o, jg_f
   }
   if (found && o->read_only && scan.count > 0)
     found = jg_fail(f, "journal_pending",
-                    "%s: its journal holds %llu commit%s: open it once without read_only",
-                    db->path, (unsigned long long)scan.count, scan.count == 1 ? "" : "s");
+                    "%s: its journal holds %llu commit%s: open it once without read_only", db->path,
+                    (unsigned long long)scan.count, scan.count == 1 ? "" : "s");
   if (found && !o->read_only) found = bring_in(db, marker, &scan, o, f);
   free(scan.data);
   return found;

@@ -77,6 +77,30 @@ describe("the collector", function()
     end
   end)
 
+  it("finalizes a handle whatever a script does to what getmetatable gives (trap 28)", function()
+    local output, status = fresh.run([[
+      local store, path = require "jangada.store", ...
+      local function make()
+        local db = assert(store.open(path))
+        local tx = db:begin("write")
+        local b = tx:ensure_bucket("b")
+        return { store.memory_disk(), db, tx, b, b:cursor() }
+      end
+      for i = 1, 5 do
+        local class = getmetatable(make()[i])
+        assert(class.__gc)
+        for name in pairs(class) do class[name] = nil end
+        class.__gc = function() error("mine") end
+        collectgarbage()
+        make() -- for nobody has it open
+        collectgarbage()
+      end
+      print(store.open(path))
+    ]], fresh.path())
+    assert.equal(0, status, output)
+    assert.matches("^jangada.DB", output)
+  end)
+
   it("that closes a Lua state closes what is opened only then; none is, at its very end (trap 28)",
     function()
       local script = [[

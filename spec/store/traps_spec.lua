@@ -57,30 +57,6 @@ describe("a handle", function()
     end
   end)
 
-  it("is finalized, whatever a script does to what getmetatable gives (trap 28)", function()
-    local output, status = fresh.run([[
-      local store, path = require "jangada.store", ...
-      local function make()
-        local db = assert(store.open(path))
-        local tx = db:begin("write")
-        local b = tx:ensure_bucket("b")
-        return { store.memory_disk(), db, tx, b, b:cursor() }
-      end
-      for i = 1, 5 do
-        local class = getmetatable(make()[i])
-        assert(class.__gc)
-        for name in pairs(class) do class[name] = nil end
-        class.__gc = function() error("mine") end
-        collectgarbage()
-        make() -- for nobody has it open
-        collectgarbage()
-      end
-      print(store.open(path))
-    ]], fresh.path())
-    assert.equal(0, status, output)
-    assert.matches("^jangada.DB", output)
-  end)
-
   it("keeps what it hangs on alive: a bucket or cursor alone keeps its DB (trap 28)", function()
     local path = fresh.path()
     local function last_of(get)
