@@ -102,6 +102,21 @@ describe("one file", function()
     db:view(function(tx) assert.equal("new", tx:bucket("b"):get("k")) end)
   end)
 
+  it("is not opened when it is replaced between its locking and its mapping (trap 36)", function()
+    local path = fresh.path()
+    for bucket, name in pairs{ old = path, new = path .. "-new" } do
+      local db = fresh.open(name)
+      db:update(function(tx) tx:create_bucket(bucket) end)
+      db:close()
+    end
+    assert.equal("in_use\nnew\n", (fresh.run_with("FAULT_REPLACE='" .. path .. "'", [[
+      local store = require "jangada.store"
+      print((select(3, store.open(...))))
+      local db <close> = assert(store.open(...))
+      db:view(function(tx) for name in tx:buckets() do print(name) end end)
+    ]], path)))
+  end)
+
   it("is made by one of many that find it missing, and used by all (trap 36)", function()
     local script = [[
       local store, path, n = require "jangada.store", ...

@@ -4,6 +4,7 @@
 ** spec, it stands between the store and C's library. `make spec-tools` builds it.
 **
 **     FAULT_FILESYSTEM=6969   fstatfs says that all files are on one of that type (hexadecimal)
+**     FAULT_REPLACE=path      the first fstatfs renames `path`-new to `path`
 **     FAULT_META=n            the n-th write of a meta page and all after it: the bytes are
 **                             written, but could not be flushed: EIO. LMDB writes data by pages
 **                             and its meta pages in part, so by their size they are told; small
@@ -17,9 +18,11 @@
 */
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -49,9 +52,21 @@ static bool is_there(const char *variable) {
   return path != NULL && access(path, F_OK) == 0;
 }
 
+/* The file of FAULT_REPLACE gives way to the one beside it, once. */
+static void replace(void) {
+  static bool is_done;
+  const char *path = getenv("FAULT_REPLACE");
+  char other[PATH_MAX];
+  if (path == NULL || is_done) return;
+  is_done = true;
+  snprintf(other, sizeof other, "%s-new", path);
+  if (rename(other, path) != 0) abort();
+}
+
 EXPORT int fstatfs(int fd, struct statfs *fs) {
   int (*real)(int, struct statfs *);
   find("fstatfs", &real);
+  replace();
   int rc = real(fd, fs);
   const char *type = getenv("FAULT_FILESYSTEM");
   if (rc == 0 && type != NULL) fs->f_type = (__typeof__(fs->f_type))strtoul(type, NULL, 16);
