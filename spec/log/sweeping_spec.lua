@@ -91,6 +91,21 @@ for _, kind in ipairs(logs.kinds) do
       assert.same({}, log:verify())
     end)
 
+    it("is known to be there again when a transaction that swept it all is rolled back", function()
+      local db = kind.open()
+      local log = filled(db, 5000)
+      log:save{ compact = 5000 }
+      local swept
+      pcall(db.update, db, function()
+        swept = log:sweep()
+        assert(log:sweep() == 0)
+        error("undone")
+      end)
+      assert.equal(5000 - 4096, swept)
+      assert.equal(swept, log:sweep())
+      assert.equal(0, entries_in(db))
+    end)
+
     it("has gaps after a snapshot was installed over it", function()
       local db = kind.open()
       local log = filled(db, 5000)
