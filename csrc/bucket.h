@@ -149,10 +149,11 @@ typedef struct jg_cursor {
   lua_Integer left;   /* items it may still give; -1: no limit */
   size_t prefix_size; /* 0: no prefix */
   jg_key key;         /* where it is, or was when its item was deleted */
-  jg_key start, stop, prefix;
+  jg_key start, stop, prefix; /* the last: only one for an iteration has room for them */
 } jg_cursor;
 
 jg_cursor *jg_cursor_new(lua_State *L, int bucket_idx);
+jg_cursor *jg_cursor_new_bounded(lua_State *L, int bucket_idx); /* for an iteration */
 int jg_cursor_move(jg_cursor *c, MDB_cursor_op op, MDB_val *key, MDB_val *value);
 int jg_cursor_seek(jg_cursor *c, const MDB_val *to, MDB_val *key, MDB_val *value);
 int jg_cursor_push(lua_State *L, jg_cursor *c, int rc, const MDB_val *value, const char *what);

@@ -37,8 +37,8 @@ void jg_cursor_release(jg_handle *h) {
   c->cur = NULL;
 }
 
-jg_cursor *jg_cursor_new(lua_State *L, int bucket_idx) {
-  jg_cursor *c = lua_newuserdatauv(L, sizeof *c, 1);
+static jg_cursor *new_cursor(lua_State *L, int bucket_idx, size_t size) {
+  jg_cursor *c = lua_newuserdatauv(L, size, 1);
   memset(c, 0, offsetof(jg_cursor, key)); /* the keys are set before they are read */
   jg_set_class(L, JG_CURSOR);
   lua_pushvalue(L, bucket_idx);
@@ -49,6 +49,15 @@ jg_cursor *jg_cursor_new(lua_State *L, int bucket_idx) {
   b->tx->counts.cursors++;
   jg_link(&c->h, &b->tx->h, jg_cursor_release);
   return c;
+}
+
+/* Bounds take most of a cursor's room, and only an iteration has some. */
+jg_cursor *jg_cursor_new(lua_State *L, int bucket_idx) {
+  return new_cursor(L, bucket_idx, offsetof(jg_cursor, start));
+}
+
+jg_cursor *jg_cursor_new_bounded(lua_State *L, int bucket_idx) {
+  return new_cursor(L, bucket_idx, sizeof(jg_cursor));
 }
 
 static jg_cursor *self_cursor(lua_State *L) {

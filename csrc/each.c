@@ -105,7 +105,7 @@ int jg_each(lua_State *L) {
   lua_settop(L, 2);
   jg_options_known(L, 2, known);
   lua_pushcfunction(L, each_next);
-  jg_cursor *c = jg_cursor_new(L, 1); /* stack: bucket options each_next cursor */
+  jg_cursor *c = jg_cursor_new_bounded(L, 1); /* stack: bucket options each_next cursor */
   c->reverse = jg_option_boolean(L, 2, "reverse", false);
   c->left = jg_option_integer(L, 2, "limit", -1, 0, LUA_MAXINTEGER);
   bool has_from = read_bound(L, "from", c->bucket, &from);
