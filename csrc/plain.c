@@ -203,12 +203,29 @@ static int plain_digest_field(lua_State *L) {
   return 1;
 }
 
+/* mix(a, b) */
+static int plain_mix(lua_State *L) {
+  uint64_t a = (uint64_t)luaL_checkinteger(L, 1), b = (uint64_t)luaL_checkinteger(L, 2);
+  lua_pushinteger(L, (lua_Integer)mix(a, b));
+  return 1;
+}
+
+/* hash_string(s) */
+static int plain_hash_string(lua_State *L) {
+  size_t size;
+  const char *s = luaL_checklstring(L, 1, &size);
+  lua_pushinteger(L, (lua_Integer)mix(jg_crc32c(0, s, size), size));
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"copy", plain_copy},
     {"clone", plain_clone},
     {"copy_body", plain_copy_body},
     {"digest", plain_digest},
     {"digest_field", plain_digest_field},
+    {"mix", plain_mix},
+    {"hash_string", plain_hash_string},
     {NULL, NULL}};
 
 /* Pushes what jangada.node.plain is made of. */

@@ -160,6 +160,64 @@ describe("log matching", function()
     ]])
   end)
 
+  -- n1 writes five entries. n2 has one that conflicts with them, and is sent a snapshot of three.
+  local function snapshot_body(rest)
+    return head .. [[
+      local function save(fields) log:save(fields) end
+      if log:last_index() > 0 then return end
+      if node.id == "n1" then
+        save{term = 2, entries = {]] .. entry(1, "a") .. "," .. entry(2, "b") .. "," ..
+          entry(2, "c") .. "," .. entry(2, "d") .. "," .. entry(2, "e") .. [[}, commit = 5}
+        node:after(10, function() save{snapshot = {index = 3, term = 2}, compact = 3} end)
+      else
+        save{term = 1, entries = {]] .. entry(1, "a") .. "," .. entry(1, "x") .. [[}}
+        node:after(20, function()
+          save{term = 2, snapshot = {index = 3, term = 2}, first = 4, commit = 3}
+        end)
+        node:after(30, function() ]] .. rest .. [[ end)
+      end
+    ]]
+  end
+  local restarts = {
+    {at_ms = 50, kind = "crash", node = "n1", for_ms = 0},
+    {at_ms = 50, kind = "crash", node = "n2", for_ms = 0},
+  }
+
+  it("lets a log begin after a snapshot, and come back so", function()
+    innocent(snapshot_body("save{entries = {" .. entry(2, "d") .. "," .. entry(2, "e") .. "}}"),
+      {faults = restarts})
+  end)
+
+  it("finds another entry after a snapshot", function()
+    local verdict = guilty("log_matching",
+      snapshot_body("save{entries = {" .. entry(2, "d") .. "," .. entry(2, "E") .. "}}"))
+    assert.equal(30000, verdict.time_us)
+    assert.matches("n2 has another entry at index 5, term 2", verdict.message, 1, true)
+  end)
+
+  it("knows what stands before such an entry once another log has shown it", function()
+    local function body(last_term)
+      return head .. [[
+        local function save(fields) log:save(fields) end
+        local function save_all(term)
+          save{term = 3, entries = {]] .. entry(1, "a") .. "," .. entry(1, "b") ..
+            [[, {term = term, data = "c"}, ]] .. entry(3, "d") .. [[}}
+        end
+        if node.id == "n1" then
+          save{term = 3, snapshot = {index = 3, term = 1}, first = 4, commit = 3}
+          save{entries = {]] .. entry(3, "d") .. [[}}
+        else
+          node:after(node.id == "n2" and 10 or 20, function()
+            save_all(node.id == "n2" and 1 or ]] .. last_term .. [[)
+          end)
+        end
+      ]]
+    end
+    innocent(body(1), {nodes = 3})
+    local verdict = guilty("log_matching", body(2), {nodes = 3})
+    assert.equal(20000, verdict.time_us)
+  end)
+
   it("has nothing to say of nodes without a log", function()
     innocent("node.db:update(function(tx) tx:ensure_bucket('other'):put('k', node.id) end)")
   end)

@@ -47,24 +47,26 @@ end
 
 -- It is told by node:committed. Only hashes are kept.
 function makers.state_machine_safety()
-  local chosen = {}  -- index -> hash of term and data
-  local first = {}   -- index -> the node that said so first, and the term
-  local applied = {} -- id -> the last index in this boot
+  local chosen = {}         -- index -> hash of term and data
+  local ids, terms = {}, {} -- index -> the node that said so first, and the term
+  local applied = {}        -- id -> the last index in this boot
   return {
     name = "state_machine_safety",
     booted = function(_, machine) applied[machine.id] = nil end,
     committed = function(_, machine, index, term, data)
-      local last = applied[machine.id]
-      applied[machine.id] = index
+      local id = machine.id
+      local last = applied[id]
+      applied[id] = index
       if last and index ~= last + 1 then
-        return ("%s applied index %d after index %d"):format(machine.id, index, last)
+        return ("%s applied index %d after index %d"):format(id, index, last)
       end
       local hash = mix(term, hash_string(data))
-      if chosen[index] == nil then
-        chosen[index], first[index] = hash, {id = machine.id, term = term}
-      elseif chosen[index] ~= hash then
+      local known = chosen[index]
+      if known == nil then
+        chosen[index], ids[index], terms[index] = hash, id, term
+      elseif known ~= hash then
         return ("index %d is committed in term %d on %s, and differently in term %d on %s"):format(
-          index, first[index].term, first[index].id, term, machine.id)
+          index, terms[index], ids[index], term, id)
       end
     end,
   }
@@ -74,63 +76,79 @@ local LogMatching = {name = "log_matching"}
 LogMatching.__index = LogMatching
 
 -- It reads the node's entry bucket `replog` behind the log's back. By induction over the index it
--- is enough that all entries of one index and term have one value, and one term before them.
+-- is enough that all entries of one index and term have one value, and one term before them. What
+-- stands before an entry is not known where a log begins after a snapshot.
 function makers.log_matching()
   return setmetatable({
-    known = {},  -- id -> {last = index, hashes = {[index] = of the value}}: a log as last seen
-    values = {}, -- mix(index, term) -> hash of value and previous term, in any log ever seen
+    -- id -> a log as last seen: {last = index, hashes = {[index] = of the value}, terms =}
+    known = {},
+    terms = {}, -- term -> its entries in any log ever seen, by index: {contents = hashes, before =}
+    fresh = {indices = {}, values = {}, hashes = {}}, -- scratch of a turn
   }, LogMatching)
 end
 
 -- Its log may be anything after a crash: all of it is looked at again.
 function LogMatching:booted(machine)
-  self.known[machine.id] = {last = 0, hashes = {}}
+  self.known[machine.id] = {last = 0, hashes = {}, terms = {}}
 end
 
--- Reads the values of the log backwards, until one that was seen before.
-local function read_new(tx, seen)
+-- Reads the entries of the log backwards, until one that was seen before: the last index, how many
+-- there are, and the index of the one that was seen, if one was.
+local function read_fresh(tx, seen, fresh)
   local bucket = tx:bucket("replog")
-  if not bucket then return 0, {}, 0 end
-  local fresh, n = {}, 0
+  if not bucket then return 0, 0 end
+  local indices, values, hashes = fresh.indices, fresh.values, fresh.hashes
   local cursor = bucket:cursor()
   local index, value = cursor:last()
-  local last = index or 0
-  local hashes = seen.hashes
+  local last, n = index or 0, 0
   while index do
+    local hash = hash_string(value)
+    if seen.hashes[index] == hash then break end
     n = n + 1
-    fresh[n] = value
-    if hashes[index] == hash_string(value) then break end -- seen: its term is needed, no more
+    indices[n], values[n], hashes[n] = index, value, hash
     index, value = cursor:prev()
   end
-  return last, fresh, n
+  return last, n, index
+end
+
+local function entries_of(self, term)
+  local entries = self.terms[term]
+  if not entries then
+    entries = {contents = {}, before = {}}
+    self.terms[term] = entries
+  end
+  return entries
+end
+
+-- Whether an entry is the same as in every log before; `before`: the term before it, if it is
+-- known.
+local function is_matching(entries, index, content, before)
+  local contents, befores = entries.contents, entries.before
+  if contents[index] == nil then contents[index] = content end
+  if befores[index] == nil then befores[index] = before end
+  return contents[index] == content and (before == nil or befores[index] == before)
 end
 
 function LogMatching:turn(machine, wrote)
   if not wrote then return nil end
-  local seen = self.known[machine.id]
-  local last, fresh, n = machine.db:view(read_new, seen)
-  local hashes, values = seen.hashes, self.values
-  for index = last + 1, seen.last do hashes[index] = nil end
+  local seen, fresh = self.known[machine.id], self.fresh
+  local last, n, index_before = machine.db:view(read_fresh, seen, fresh)
+  local hashes, terms = seen.hashes, seen.terms
+  for index = last + 1, seen.last do hashes[index], terms[index] = nil, nil end
   seen.last = last
-  -- fresh[1] is the value at `last`, fresh[n] the one at last - n + 1.
-  local index = last - n + 1
-  local term_before = 0
+  local term_before = index_before and terms[index_before] or 0 -- before entry 1 it is 0
+  index_before = index_before or 0
   for i = n, 1, -1 do
-    local hash = hash_string(fresh[i])
-    local term, kind, data = format.decode(index, fresh[i])
-    if i < n or hashes[index] ~= hash then
-      hashes[index] = hash
-      local content = mix(hash_string(data), kind) -- not the position: see docs/log.md
-      local place, meaning = mix(index, term), mix(content, term_before)
-      local known = values[place]
-      if known == nil then
-        values[place] = meaning
-      elseif known ~= meaning then
-        return ("%s has another entry at index %d, term %d than a log before it, or another "
-          .. "term before that entry"):format(machine.id, index, term)
-      end
+    local index, value = fresh.indices[i], fresh.values[i]
+    local term, kind, data = format.decode(index, value)
+    hashes[index], terms[index], fresh.values[i] = fresh.hashes[i], term, nil
+    local content = mix(hash_string(data), kind) -- not the position: see docs/log.md
+    local before = index == index_before + 1 and term_before or nil
+    if not is_matching(entries_of(self, term), index, content, before) then
+      return ("%s has another entry at index %d, term %d than a log before it, or another term "
+        .. "before that entry"):format(machine.id, index, term)
     end
-    term_before, index = term, index + 1
+    index_before, term_before = index, term
   end
 end
 

@@ -9,7 +9,6 @@
 local errors = require "jangada.errors"
 local store = require "jangada.store"
 
-local crc32c = store.crc32c
 local try_copy, try_digest = store.plain.copy, store.plain.digest
 
 local M = {}
@@ -37,20 +36,12 @@ M.try_digest = try_digest
 ---@param a integer
 ---@param b integer
 ---@return integer
-local function mix(a, b)
-  local z = a * 0x9E3779B97F4A7C15 + b
-  z = (z ~ (z >> 30)) * 0xBF58476D1CE4E5B9 + a
-  z = (z ~ (z >> 27)) * 0x94D049BB133111EB
-  return z ~ (z >> 31)
-end
-M.mix = mix
+M.mix = store.plain.mix
 
 ---The hash of a string.
 ---@param s string
 ---@return integer 64 bits, the same in every process
-function M.hash_string(s)
-  return mix(crc32c(s), #s)
-end
+M.hash_string = store.plain.hash_string
 
 local is_key = {boolean = true, number = true, string = true}
 
