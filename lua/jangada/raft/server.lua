@@ -97,11 +97,12 @@ end
 --- save it with for a while.
 ---@param raft jangada.Raft
 function server.persist_commit(raft)
-  local commit = raft.state.commit
-  if commit == raft.resting_commit then
-    raft.log:save_fields(nil, nil, commit)
-  else
+  local commit, log = raft.state.commit, raft.log
+  local _, _, saved_commit = log:hard_state()
+  if commit ~= raft.resting_commit then
     raft.resting_commit = commit
+  elseif commit ~= saved_commit then
+    log:save_fields(nil, nil, commit)
   end
 end
 
