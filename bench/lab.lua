@@ -1,15 +1,17 @@
--- How fast the lab runs: five nodes of the reference Raft, each with a real store without flushes
--- on the memory file system, and a client that streams commands, with and without invariants.
+-- How fast the lab runs: five nodes of the reference Raft, each with a real store on the memory
+-- file system (without flushes, or with a journal on a memory disk), and a client that streams
+-- commands, with and without invariants.
 --
 -- An event is a message that arrives or a timer that fires. Each figure is the median of several
 -- runs; the first simulated second, in which nodes boot and elect, is not counted.
 --
--- usage: lua5.4 bench/lab.lua [SIMULATED_SECONDS] [RUNS]
+-- usage: lua5.4 bench/lab.lua [SIMULATED_SECONDS] [RUNS] [DURABILITY]
 
 local lab = require "jangada.lab"
 
 local SECONDS <const> = tonumber(arg[1]) or 60
 local RUNS <const> = math.tointeger(tonumber(arg[2])) or 5
+local DURABILITY <const> = arg[3] or "none"
 
 -- Loads: commands in a request; nil for no client at all.
 local loads = {
@@ -30,7 +32,7 @@ end
 local function run(load, invariants, seed)
   local stream = load.batch_max and lab.stream{commands = endless(), batch_max = load.batch_max}
   local world <close> = lab.new{
-    seed = seed, nodes = 5, protocol = "jangada.raft.protocol", durability = "none",
+    seed = seed, nodes = 5, protocol = "jangada.raft.protocol", durability = DURABILITY,
     clients = stream and {stream} or {}, invariants = invariants,
   }
   world:run(1000)
@@ -53,7 +55,8 @@ local function median_run(load, invariants)
   return runs[(RUNS + 1) // 2]
 end
 
-print(("five nodes of Raft, %d simulated seconds, median of %d runs"):format(SECONDS, RUNS))
+print(("five nodes of Raft, durability %s, %d simulated seconds, median of %d runs"):format(
+  DURABILITY, SECONDS, RUNS))
 print(("%-34s%-12s%10s%12s%14s%14s"):format("load", "invariants", "events", "events/s",
   "commands/s", "simulated s/s"))
 for _, load in ipairs(loads) do

@@ -14,6 +14,38 @@ local function exists(path)
   return os.rename(path, path) ~= nil
 end
 
+describe("the temporary stores of a lab with journals", function()
+  -- Each boot adds one to what the boots before it have committed.
+  local COUNT <const> = [[
+    node.state = {boots = node.db:update(function(tx)
+      local b = tx:ensure_bucket("b")
+      b:put("boots", (tonumber(b:get("boots") or 0) + 1) .. "")
+      return tonumber(b:get("boots"))
+    end)}
+  ]]
+  local faults = {{at_ms = 10, kind = "crash", node = "n1", for_ms = 10},
+    {at_ms = 40, kind = "crash", node = "n1", for_ms = 0}}
+
+  it("keep what was committed when a node crashes, without a file for the journal", function()
+    local world <close> = labs.world(COUNT, {nodes = 2, durability = "journal", faults = faults})
+    assert.is_nil(world:run(100))
+    assert.same({boots = 3}, world.nodes[1].state)
+    assert.same({boots = 1}, world.nodes[2].state)
+    assert.is_true(exists(world.disk:path("n1")))
+    assert.is_false(exists(world.disk:path("n1") .. "-journal"))
+  end)
+
+  it("let a run be the same run as without journals", function()
+    local hashes = {}
+    for _, durability in ipairs{"none", "journal"} do
+      local world <close> = labs.world(COUNT, {durability = durability, faults = faults})
+      world:run(100)
+      hashes[durability] = world:hash()
+    end
+    assert.equal(hashes.none, hashes.journal)
+  end)
+end)
+
 describe("the temporary directory of a lab", function()
   local parent
   before_each(function() parent = process.directory() end)

@@ -2,8 +2,9 @@
 --
 -- Each node has a real store in a file of its own. In a directory the user names the files are
 -- n1.db, n2.db... and stay when the world is closed. Without one they are made in a temporary
--- directory of this process, on the memory file system where nothing is to be durable, and are
--- removed when the world is closed or collected.
+-- directory of this process and removed when the world is closed or collected. There nothing
+-- outlives the process, so they are on the memory file system, and their journals, if they have
+-- some, on memory disks; only who asks for durability "commit" wants the flushes of a real one.
 --
 -- A process that is killed leaves its directory behind. So each has one more store in it, which the
 -- process keeps open and thereby locked: who can open it knows that the process is gone, and
@@ -96,16 +97,21 @@ function M.new(directory, durability, ids)
   if directory then
     prefix = use_directory(directory, ids)
   else
-    local parent = durability == "none" and is_usable(MEMORY) and MEMORY
+    local parent = durability ~= "commit" and is_usable(MEMORY) and MEMORY
       or os.getenv("TMPDIR") or "/tmp"
     worlds = worlds + 1
     prefix = ("%s/w%d-"):format(make_temporary(parent), worlds)
+  end
+  local journals = {}
+  if not directory and durability == "journal" then
+    for _, id in ipairs(ids) do journals[id] = store.memory_disk() end
   end
   return setmetatable({
     prefix = prefix,
     durability = durability,
     ids = ids,
     is_temporary = directory == nil,
+    journals = journals, -- id -> memory disk, which outlives the node's crashes
   }, Disk)
 end
 
@@ -122,7 +128,7 @@ end
 ---Raises what store.open returns.
 function Disk:open(id)
   local db, message, code = store.open(self:path(id), {
-    durability = self.durability, journal_size = JOURNAL_SIZE,
+    durability = self.durability, journal_size = JOURNAL_SIZE, journal_disk = self.journals[id],
   })
   if not db then errors.raise(code, "%s: %s", id, message) end
   return db
