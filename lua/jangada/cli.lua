@@ -9,14 +9,14 @@ local store = require "jangada.store"
 
 local cli = {}
 
---- Exit codes, of all subcommands.
+--- Exit codes, of all subcommands; one to which 2 means something else has a USAGE of its own.
 cli.OK = 0       -- done, and all is well
 cli.VIOLATION = 1 -- done, and something is not as it should be
 cli.USAGE = 2    -- the arguments or the input cannot be used; nothing was done
 cli.FAILURE = 3  -- it could not be done
 cli.INTERRUPTED = 130 -- by Ctrl-C, as a shell says it
 
-local subcommands = { "db", "demo", "lab", "log" }
+local subcommands = { "check", "db", "demo", "lab", "log" }
 
 -- What the command needs beyond the library, with the package to get it from.
 local function need(module, debian, rock)
@@ -71,7 +71,7 @@ function cli.keep(failure)
 end
 
 -- What the command line says of itself, and the exit code, when a subcommand has failed.
-local function explain(args, failure)
+local function explain(args, failure, usage)
   if failure == output.CLOSED then return cli.OK end -- who reads has seen enough
   local name = table.concat({ "jangada", args.command, args.verb or args.lab_command }, " ")
   if is_interruption(failure) then
@@ -79,7 +79,7 @@ local function explain(args, failure)
     return cli.INTERRUPTED
   end
   io.stderr:write(("%s: %s\n"):format(name, errors.is(failure) and failure.message or failure))
-  return errors.is(failure, "input_invalid") and cli.USAGE or cli.FAILURE
+  return errors.is(failure, "input_invalid") and usage or cli.FAILURE
 end
 
 -- The arguments, or nil and what is wrong with them, told by the subcommand that it concerns.
@@ -101,16 +101,18 @@ function cli.main(arguments)
   if not argparse then return cli.FAILURE end
   local parser, modules = make_parser(argparse, arguments[1])
   local args, message = parse(parser, arguments)
+  local module = modules[args and args.command or arguments[1]]
+  local usage = module and module.USAGE or cli.USAGE
   if not args then
     io.stderr:write(message)
-    return cli.USAGE
+    return usage
   end
   local ok, result = xpcall(function()
-    local code = modules[args.command].run(args, cli)
+    local code = module.run(args, cli)
     output.check(io.stdout:flush())
     return code
   end, cli.keep)
-  return ok and result or explain(args, result)
+  return ok and result or explain(args, result, usage)
 end
 
 return cli

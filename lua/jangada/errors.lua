@@ -126,6 +126,10 @@ errors.codes = {
   world_busy = "The world runs, or a node's turn does: the call has to wait until it is over.",
   world_closed = "The world is closed.",
 
+  -- the checker of histories
+  history_invalid = "The history cannot be read, or is none: no client can have seen it.",
+  model_invalid = "The model is unknown, or lacks what a model needs.",
+
   -- the file and the machine under it
   map_full = "The file would grow past size_max.",
   map_resized = "Another process made the file larger than the map: end the open transactions.",
@@ -153,7 +157,8 @@ function errors.new(code, message, where)
   return setmetatable({ code = code, message = message, where = where or "" }, Error)
 end
 
-local OURS <const> = { errors = true, log = true, node = true, raft = true, lab = true, cli = true }
+local OURS <const> = { errors = true, check = true, log = true, node = true, raft = true,
+  lab = true, cli = true }
 local LEVELS_MAX <const> = 16
 
 -- "file:line: " of the innermost function on the stack that is not Jangada's own.

@@ -15,6 +15,7 @@ local storeys = {
   node = "jangada.node",
   raft = "jangada.raft",
   lab = "jangada.lab",
+  check = "jangada.check",
 }
 
 return setmetatable(jangada, {
