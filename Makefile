@@ -18,7 +18,7 @@ SPEC_TOOLS := $(addprefix $(BUILD)/spec/,process.so faults.so recorder.so)
 RUN_SPECS  = LUA='$(LUA)' BUILD='$(BUILD)' tools/specs
 RUN        = LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/?.so;;' $(LUA)
 
-.PHONY: help deps all module spec-tools demo test test-all test-slow test-durabilities lint asan gc-torture fuzz bench bench-store bench-lab rock install clean
+.PHONY: help deps all module spec-tools demo test test-all test-slow test-durabilities lint asan gc-torture fuzz bench bench-store bench-lab bench-check rock install clean
 .DEFAULT_GOAL := all
 
 help: ## list the targets
@@ -102,7 +102,7 @@ $(CRASHES): crash-%: all spec-tools
 	@LD_PRELOAD='$(abspath $(BUILD))/spec/recorder.so' $(RUN) spec/support/crash/$*.lua \
 	  --seconds '$(SECONDS)' --seed '$(SEED)' --durability '$(DURABILITY)'
 
-bench: bench-store bench-log bench-lab ## all benchmarks but the one of the peers
+bench: bench-store bench-log bench-lab bench-check ## all benchmarks but the one of the peers
 
 bench-store: all $(BUILD)/bench/lmdb_loop ## the store against C on liblmdb, and py-lmdb if it is there
 	@BUILD=$(BUILD) $(RUN) bench/store.lua
@@ -142,6 +142,9 @@ $(BUILD)/bench/peers: bench/peers/peers.go | peers-deps
 
 bench-lab: all ## events a second of the lab
 	@$(RUN) bench/lab.lua
+
+bench-check: ## histories a second of the checker
+	@$(RUN) bench/check.lua
 
 rock: deps ## install as a rock into $(BUILD)/tree, and load it from there
 	@sh tools/rock $(BUILD)/tree

@@ -74,6 +74,68 @@ describe("types/store.lua, with types/journal.lua,", function()
   end)
 end)
 
+describe("types/check.lua", function()
+  local text = read("types/check.lua")
+
+  -- The fields of a class, without those in parentheses.
+  local function fields_of(class)
+    local section = text:match("@class jangada%.check%." .. class .. "\n(.-)\n\n")
+      or text:match("@class jangada%.check%." .. class .. "\n(.*)$")
+    local names = {}
+    for name in section:gmatch("@field ([%w_]+)%??") do names[name] = true end
+    return sorted(names)
+  end
+
+  local function names_in(path, pattern)
+    local names = {}
+    for name in read(path):match(pattern):gmatch("([%w_]+) = ") do names[name] = true end
+    return sorted(names)
+  end
+
+  it("has the options, and the fields of a model, that there are", function()
+    assert.same(names_in("lua/jangada/check.lua", "OPTIONS <const> = {(.-)}"), fields_of("Options"))
+    assert.same(names_in("lua/jangada/check/models.lua", "FIELDS <const> = {(.-)}"),
+      fields_of("Model"))
+  end)
+
+  it("has the fields of all that a check gives", function()
+    local check = require "jangada.check"
+    local found = { Result = {}, Part = {}, Failure = {}, Operation = {} }
+    local function add(class, object)
+      for name in pairs(object) do found[class][name] = true end
+    end
+    local function try(order, steps_max, read_value)
+      local events = {
+        { process = 1, type = "invoke", f = "write", key = "x", value = 1, time = 1, line = 1 },
+        { process = 1, type = "ok", value = 1, time = 2, line = 2, order = order },
+        { process = 2, type = "invoke", f = "read", key = "x", time = 3, line = 3 },
+        { process = 2, type = "fail", error = "e", time = 4, line = 4 },
+        { process = 2, type = "invoke", f = "read", key = "x", time = 5, line = 5 },
+        { process = 2, type = "ok", value = read_value, time = 6, line = 6 },
+      }
+      local result = check.run(events, { model = "register", steps_max = steps_max })
+      add("Result", result)
+      add("Part", result.parts[1])
+      for _, operation in ipairs(require("jangada.check.history").operations(events)) do
+        add("Operation", operation)
+      end
+      if result.failure then add("Failure", result.failure) end
+    end
+    try(1, nil, 1)
+    try(nil, nil, 2)
+    try(nil, 1, 1)
+    for class, names in pairs(found) do assert.same(sorted(names), fields_of(class), class) end
+  end)
+
+  it("has the fields of an event that are read", function()
+    local names = {}
+    for name in read("lua/jangada/check/history.lua"):gmatch("event%.([%w_]+)") do
+      names[name] = true
+    end
+    assert.same(sorted(names), fields_of("Event"))
+  end)
+end)
+
 describe("every error code", function()
   -- Where codes stand as literals in the sources: {files, patterns}.
   local sources = {

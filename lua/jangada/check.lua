@@ -20,6 +20,8 @@ local values = require "jangada.check.values"
 
 local check = {}
 
+-- The classes of what it takes and gives stand in types/check.lua.
+
 --- Stands for nil within an array of a value.
 check.null = values.null
 
@@ -35,37 +37,6 @@ check.MEMORY_MAX = 1 << 30
 local OPTIONS <const> = { model = true, initial = true, by_time = "boolean",
   failed_cas = "string", steps_max = "integer", memory_max = "integer", core = "boolean",
   progress = "function" }
-
----@class jangada.check.Options
----@field model string|jangada.check.Model
----@field initial? any what is there at the beginning: the value of a register, of each key
----@field by_time? boolean order the events by their `time` first
----@field failed_cas? "removed"|"mismatch" what a failed cas without an `error` means: that it did
---- not happen (the default, and Jepsen's rule), or that it found another value
----@field steps_max? integer default `check.STEPS_MAX`
----@field memory_max? integer bytes, default `check.MEMORY_MAX`
----@field core? boolean look for the smallest part of a bad history that is bad; default true
----@field progress? fun(done: integer, total: integer, steps: integer) keys that are done, all keys
-
----@class jangada.check.Result
----@field verdict "linearizable"|"not_linearizable"|"unknown"
----@field model jangada.check.Model
----@field operations integer how many there were
----@field removed integer of those, how many had failed and were left out
----@field removed_cas integer of those, how many were a cas and said no error
----@field unknown integer how many have an unknown outcome
----@field parts table[] one for each key: key, verdict, steps, operations, and `order` of them if
---- there is one, or `reason` ("steps", "memory") if that is not known
----@field steps integer steps of the model
----@field witness boolean whether the order that the history itself gives was one, for each key
----@field failure jangada.check.Failure|nil
-
----@class jangada.check.Failure
----@field key any
----@field operation jangada.check.Operation the first that no order can place
----@field endings table[] {state=, order=}: the longest orders there are, of what returned before it
----@field core jangada.check.Operation[]|nil the smallest part found that has no order
----@field sources table<jangada.check.Operation, boolean> others, where what was seen came from
 
 local function check_options(options)
   if type(options) ~= "table" then

@@ -53,14 +53,22 @@ local function loosen_group(self, list, from, to)
   return false
 end
 
--- One pass over those that are still in, by groups of a size; whether any is out now.
-local function pass(self, size)
-  local list, any = {}, false
+-- Those that are still in, what reads before what writes: of two cores, one that says what was
+-- written tells more than one that says what somebody read.
+local function candidates(self)
+  local reads, others = {}, {}
   for _, operation in ipairs(self.prefix) do
     if operation ~= self.blocked and not is_loose(operation) then
+      local list = self.model.reads and self.model.reads(operation) and reads or others
       list[#list + 1] = operation
     end
   end
+  return table.move(others, 1, #others, #reads + 1, reads)
+end
+
+-- One pass over those that are still in, by groups of a size; whether any is out now.
+local function pass(self, size)
+  local list, any = candidates(self), false
   for from = 1, #list, size do
     if self.steps >= STEPS_MAX then return false end
     if loosen_group(self, list, from, math.min(from + size - 1, #list)) then any = true end

@@ -51,7 +51,7 @@ local function counts(result)
   return table.concat(parts, ", ")
 end
 
--- "the value is 1, 3 or 4": what the states are in which it was tried.
+-- "the value was 1, 3 or 4": when all is placed that returned before it.
 local function endings_text(result, failure)
   local texts, known = {}, {}
   for _, ending in ipairs(failure.endings) do
@@ -63,7 +63,7 @@ local function endings_text(result, failure)
   table.sort(texts)
   local last = failure.endings.more and "something else" or table.remove(texts)
   local first = #texts > 0 and table.concat(texts, ", ") .. " or " or ""
-  return ("%s is %s%s"):format(result.model.noun, first, last)
+  return ("%s was %s%s"):format(result.model.noun, first, last)
 end
 
 -- The core, with what is shown beside it, by invocation.
@@ -103,7 +103,7 @@ local function failure_lines(result, lines)
     shorten(result.model.describe(failure.operation)), failure.operation.process,
     where(failure.operation))
   if #failure.endings > 0 then
-    lines[#lines + 1] = ("However what came before it is ordered, %s."):format(
+    lines[#lines + 1] = ("By its return %s, whatever the order."):format(
       endings_text(result, failure))
   end
   if failure.core then core_lines(result, lines) end

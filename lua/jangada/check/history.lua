@@ -16,24 +16,6 @@ local NEMESIS <const> = "nemesis"
 
 local TYPES <const> = { invoke = true, ok = true, fail = true, info = true }
 
----@class jangada.check.Operation
----@field index integer its number in the history, by invocation
----@field process any
----@field f string what was asked for
----@field key any of what
----@field input any the value of the invocation
----@field output any the value of the completion; nil if it is not known
----@field known boolean whether it is known to have happened
----@field failed boolean whether it is known to have failed
----@field error any what the completion says of why
----@field invoked integer the number of the event
----@field returned integer|nil the number of the event; nil: it is open to the end
----@field order number|nil its place in the order in which the system says it applied things
----@field time any of the invocation
----@field time_returned any
----@field line any where the invocation was read
----@field line_returned any
-
 local function place(event, number)
   return event.line and ("line %s"):format(event.line) or ("event %d"):format(number)
 end

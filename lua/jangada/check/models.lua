@@ -33,22 +33,6 @@ local values = require "jangada.check.values"
 
 local models = {}
 
----@class jangada.check.Model see above
----@field name string
----@field init fun(initial: any): any
----@field step fun(state: any, operation: jangada.check.Operation): boolean, any
----@field digest? fun(state: any): string
----@field partition? fun(operation: jangada.check.Operation): any
----@field prepare? fun(operation: jangada.check.Operation): string|nil
----@field describe? fun(operation: jangada.check.Operation): string
----@field noun? string
----@field show? fun(state: any): string
----@field by_process? boolean
----@field mismatch? fun(operation: jangada.check.Operation): boolean
----@field reads? fun(operation: jangada.check.Operation): boolean
----@field seen? fun(operations: jangada.check.Operation[]): (fun(state: any): boolean)|nil
----@field resets? fun(operation: jangada.check.Operation): boolean
-
 --- The models that come with Jangada, by name.
 ---@type table<string, jangada.check.Model>
 models.known = {

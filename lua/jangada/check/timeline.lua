@@ -32,7 +32,7 @@ local function events_of(operations)
 end
 
 -- The columns of calls and returns: as far left as the order and the texts allow.
-local function lay_out(operations, texts)
+local function lay_out(operations, texts, marked)
   local from, to, at, last = {}, {}, 1, {}
   for _, event in ipairs(events_of(operations)) do
     local operation = event.operation
@@ -42,7 +42,7 @@ local function lay_out(operations, texts)
     else
       at = math.max(at, from[operation] + width(texts[operation]) + 5)
       to[operation] = at
-      last[operation.process] = at + GAP
+      last[operation.process] = at + GAP + (operation == marked and 2 or 0)
     end
     at = at + GAP
   end
@@ -81,7 +81,7 @@ end
 function timeline.draw(operations, describe, marked, beside)
   local texts, lines = {}, {}
   for _, operation in ipairs(operations) do texts[operation] = describe(operation) end
-  local from, to, right = lay_out(operations, texts)
+  local from, to, right = lay_out(operations, texts, marked)
   local rows, order = by_process(operations)
   local names_width = 0
   for _, name in ipairs(order) do names_width = math.max(names_width, width(name)) end

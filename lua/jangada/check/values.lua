@@ -26,7 +26,7 @@ local text_of
 
 local function array_text(array, depth)
   local parts = {}
-  for i = 1, array.n or #array do parts[i] = text_of(array[i], depth + 1) end
+  for i = 1, #array do parts[i] = text_of(array[i], depth + 1) end
   return "[" .. table.concat(parts, " ") .. "]"
 end
 
@@ -50,7 +50,7 @@ function text_of(value, depth)
   end
   if kind ~= "table" then errors.raise("history_invalid", "a value cannot be a %s", kind) end
   if depth > DEPTH_MAX then errors.raise("history_invalid", "a value is nested too deep") end
-  if value.n or #value > 0 or next(value) == nil then return array_text(value, depth) end
+  if #value > 0 or next(value) == nil then return array_text(value, depth) end
   return object_text(value, depth)
 end
 
@@ -67,7 +67,7 @@ end
 ---@param count integer
 ---@return boolean
 function values.is_array(value, count)
-  return type(value) == "table" and value ~= values.null and (value.n or #value) == count
+  return type(value) == "table" and value ~= values.null and #value == count
 end
 
 return values

@@ -12,7 +12,7 @@ local END <const> = "\n"
 
 local function row(array)
   local parts = {}
-  for i = 1, array.n or #array do parts[i] = text(array[i]) .. END end
+  for i = 1, #array do parts[i] = text(array[i]) .. END end
   return table.concat(parts)
 end
 

@@ -63,24 +63,27 @@ end
 
 -- Jepsen prints an operation as process, type, f and value, and an error behind or instead of the
 -- value; other lines of its log are none of ours.
-local PATTERN <const> = "jepsen%.util[^%a:]*%s%-%s+:?([%w-]+)%s+:(%a+)%s+:([%w-]+)%s*(.-)%s*$"
+local PATTERN <const> = "jepsen%.util[:%s%-]+([%w-]+)%s+:(%a+)%s+:([%w-]+)%s*(.-)%s*$"
+
+-- Value and error; what cannot be read as a value is an error.
+local function read_rest(rest)
+  if rest:sub(1, 1) == ":" then return nil, rest:match("^:(%S*)") end
+  local ok, maps = pcall(edn.maps, "{:rest [" .. rest .. "]}")
+  if not ok then return nil, rest end
+  local items = maps[1].rest
+  local value = items[1]
+  if value == check.null then value = nil end
+  return value, items[2]
+end
 
 local function read_log(text)
   local events = {}
   for number, line in lines_of(text) do
     local process, kind, f, rest = line:match(PATTERN)
     if process then
-      local word, more = rest:match("^(%b[])%s*(.*)$")
-      if not word then word, more = rest:match("^(%S*)%s*(.*)$") end
-      local event = { process = math.tointeger(tonumber(process)) or process, type = kind, f = f,
-        line = number }
-      if word:sub(1, 1) == ":" then
-        event.error = word:sub(2)
-      elseif word ~= "" then
-        event.value = edn.maps("{:value " .. word .. "}")[1].value
-        event.error = more ~= "" and more or nil
-      end
-      events[#events + 1] = event
+      local value, failure = read_rest(rest)
+      events[#events + 1] = { process = math.tointeger(tonumber(process)) or process, type = kind,
+        f = f, value = value, error = failure, line = number }
     end
   end
   return events

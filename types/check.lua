@@ -1,0 +1,97 @@
+---@meta jangada.check
+
+-- What the checker of histories takes and gives (docs/check.md). Its functions are documented where
+-- they are, in lua/jangada/check.lua.
+
+--- What a client did or was told, as Jepsen has it. The order of events is that of their array.
+---@class jangada.check.Event
+---@field process integer|string who; one of unknown outcome is never heard of again
+---@field type "invoke"|"ok"|"fail"|"info" asked for; done; did not happen; never known
+---@field f? string what was asked for; in a completion it may be left out
+---@field key? any of what; that of the invocation counts
+---@field value? any what was given with it, or what came back; nil in an array is check.null
+---@field time? number for people
+---@field error? any why it failed
+---@field order? number where the system says that it applied it: tried first
+---@field line? any where it was read, for messages
+
+---@class jangada.check.Options
+---@field model string|jangada.check.Model one of check.models, or one's own
+---@field initial? any what is there at the beginning: the value of a register, of each key
+---@field by_time? boolean order the events by their `time` first, invocations before completions
+---@field failed_cas? "removed"|"mismatch" what a failed cas without an `error` means: that it did
+--- not happen (the default, and Jepsen's rule), or that it found another value
+---@field steps_max? integer steps of the model in all; default check.STEPS_MAX
+---@field memory_max? integer bytes for what is remembered; default check.MEMORY_MAX
+---@field core? boolean look for the smallest part of a bad history that is bad; default true
+---@field progress? fun(done: integer, total: integer, steps: integer) keys that are done, of all
+
+---@class jangada.check.Operation
+---@field index integer its number in the history, by invocation
+---@field process integer|string
+---@field f string what was asked for
+---@field key any of what
+---@field input any the value of the invocation
+---@field output any the value of the completion
+---@field known boolean whether it was completed; if not, output says nothing
+---@field failed boolean whether it failed, and so did nothing
+---@field error any why
+---@field invoked integer the number of the event
+---@field returned integer|nil the number of the event; nil: it is open to the end
+---@field order number|nil as in the event
+---@field time any of the invocation
+---@field time_returned any
+---@field line any of the invocation
+---@field line_returned any
+
+--- What a thing does when one client at a time uses it. Only init and step are needed.
+---@class jangada.check.Model
+---@field name? string
+---@field init fun(initial: any): any the first state
+---@field step fun(state: any, operation: jangada.check.Operation): boolean, any whether it can be
+--- the next in that state, with what it returned, and the state after it; it changes nothing itself
+---@field digest? fun(state: any): string|integer the same for equal states only; needed for states
+--- that are tables
+---@field partition? fun(operation: jangada.check.Operation): any what it concerns: those that
+--- concern different things are checked apart
+---@field prepare? fun(operation: jangada.check.Operation): string|nil what is wrong with it
+---@field describe? fun(operation: jangada.check.Operation): string in words
+---@field noun? string what the state is: "the value"
+---@field show? fun(state: any): string the state in words
+---@field by_process? boolean step looks at operation.process
+---@field mismatch? fun(operation: jangada.check.Operation): boolean it can fail by what it found
+---@field reads? fun(operation: jangada.check.Operation): boolean it leaves every state as it is
+---@field seen? fun(operations: jangada.check.Operation[]): (fun(state: any): boolean)|nil false for
+--- a state in which none of those that reads is legal, unless it failed, and which only resets
+--- lead out of
+---@field resets? fun(operation: jangada.check.Operation): boolean the state after it is the same,
+--- whatever was before
+
+---@class jangada.check.Part
+---@field key any
+---@field operations jangada.check.Operation[] without those that were left out
+---@field steps integer
+---@field verdict boolean|nil nil: not known
+---@field order jangada.check.Operation[]|nil one in which all can have happened
+---@field reason "steps"|"memory"|nil what ran out
+
+---@class jangada.check.Failure
+---@field key any
+---@field operation jangada.check.Operation the first that no order can place
+---@field endings table[] {state=, order=}: the longest orders there are, of what returned before
+--- it, one for each state; `more` is true if there are others
+---@field core jangada.check.Operation[]|nil the smallest part found that has no order, whatever
+--- the others did
+---@field sources table<jangada.check.Operation, boolean> others, where what was seen came from
+
+---@class jangada.check.Result
+---@field verdict "linearizable"|"not_linearizable"|"unknown"
+---@field model jangada.check.Model
+---@field operations integer how many there were
+---@field removed integer of those, how many had failed and were left out
+---@field removed_cas integer of those, how many were a cas and said no error
+---@field unknown integer how many have an unknown outcome
+---@field parts jangada.check.Part[] one for each key
+---@field steps integer steps of the model
+---@field witness boolean whether the order that the history itself gives was one, for each key
+---@field failure jangada.check.Failure|nil
