@@ -238,7 +238,9 @@ function Log:term(index)
     return index == now.first - 1 and now.base_term or nil
   end
   local known_runs = now.runs
-  return known_runs.terms[runs.find(known_runs, index)]
+  local k = known_runs.count
+  if index < known_runs.firsts[k] then k = runs.find(known_runs, index) end -- most ask for the last
+  return known_runs.terms[k]
 end
 
 --- The index of the first entry of a term; nil if none has it.

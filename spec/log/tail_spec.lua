@@ -6,7 +6,7 @@ end
 
 local function find(self, index)
   if index < self.first or index > self.last then return nil end
-  local slot = tail.slot(index)
+  local slot = (index & tail.MASK) + 1
   return { self.terms[slot], self.types[slot], self.data[slot] }
 end
 

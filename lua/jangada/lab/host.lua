@@ -23,22 +23,27 @@ local function new_transmit(world)
     local n, index = sends.n, source.index << 8
     sends.n = 0
     world.sent = world.sent + n // 2
+    local value, observes, now_us = trace.value, trace.observe, world.time_us
     for i = 1, n, 2 do
       local message = sends[i]
       local src, dest = message.src, message.dest
       -- A fold in place, without a call: each is a bijection of the value so far (an odd factor, a
       -- shift folded back), so no difference is ever lost.
-      local value = (trace.value ~ sends[i + 1]) * ODD + (index | endpoints[dest].index)
-      trace.value = value ~ value >> 32
+      value = (value ~ sends[i + 1]) * ODD + (index | endpoints[dest].index)
+      value = value ~ value >> 32
+      trace.value = value
       local delay, why = fate(network, src, dest)
-      if trace.observe then
+      if observes then
         trace:row{kind = "send", src = src, dest = dest, body = plain.clone(message.body),
           lost = why}
       end
       if delay then
-        local time_us = world.time_us + delay
+        local time_us = now_us + delay
         if time_us > time_max_us then time_us = time_max_us end
-        if not push(heap, time_us, message, queue_max) then world:fail_queue() end
+        if not push(heap, time_us, message, queue_max) then
+          world:fail_queue()
+          value = trace.value
+        end
       else
         world.lost = world.lost + 1
       end

@@ -7,8 +7,9 @@ local loading = require "jangada.log.loading"
 local rules = require "jangada.log.rules"
 local tail = require "jangada.log.tail"
 
-local math_type, find_slot = math.type, tail.slot
+local math_type = math.type
 local ENTRY <const> = format.ENTRY_ALONE
+local MASK <const> = tail.MASK
 local PAGE_BYTES <const> = 64 * 1024 -- how much is read at a time
 
 local reading = {}
@@ -50,7 +51,7 @@ local function recall(known_tail, from, to, bytes_max)
   local terms, types, held = known_tail.terms, known_tail.types, known_tail.data
   local entries, bytes, n = {}, 0, 0
   for index = from, to do
-    local slot = find_slot(index)
+    local slot = (index & MASK) + 1
     local data = held[slot]
     bytes = bytes + #data
     if bytes > bytes_max and n > 0 then break end
@@ -115,7 +116,7 @@ function reading.visit(self, from, to, fn, context)
   if from < now.first and from <= to then refuse_compacted(from, now) end
   while index <= to do
     if index >= known_tail.first and index <= known_tail.last then
-      local slot = find_slot(index)
+      local slot = (index & MASK) + 1
       fn(context, index, terms[slot], types[slot], held[slot])
       index = index + 1
     else
@@ -136,7 +137,7 @@ end
 local function recall_page(known_tail, from, to)
   local terms, types, data, count = {}, {}, {}, to - from + 1
   for i = 1, count do
-    local slot = find_slot(from + i - 1)
+    local slot = (from + i - 1 & MASK) + 1
     terms[i], types[i] = known_tail.terms[slot], known_tail.types[slot]
     data[i] = known_tail.data[slot]
   end

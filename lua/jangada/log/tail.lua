@@ -7,7 +7,7 @@
 ---@class jangada.log.Tail
 ---@field first integer the smallest index held; first > last when nothing is
 ---@field last integer the last index of the log
----@field terms integer[] that of an index is at tail.slot(index)
+---@field terms integer[] that of an index is in its slot
 ---@field types integer[]
 ---@field data string[]
 ---@field bytes integer the data held
@@ -26,12 +26,8 @@ function tail.new(last)
   return { first = last + 1, last = last, terms = {}, types = {}, data = {}, bytes = 0 }
 end
 
---- Where the entry of an index is, if it is held.
----@param index integer
----@return integer
-function tail.slot(index)
-  return (index & MASK) + 1
-end
+--- The entry of an index, if it is held, is in the slot (index & tail.MASK) + 1.
+tail.MASK = MASK
 
 --- Adds the entries that follow the last one.
 ---@param self jangada.log.Tail
@@ -91,7 +87,7 @@ end
 ---@return integer|nil
 function tail.position(self, index, position)
   if index < self.first - 1 then return nil end
-  for i = index + 1, self.last do position = position - #self.data[tail.slot(i)] end
+  for i = index + 1, self.last do position = position - #self.data[(i & MASK) + 1] end
   return position
 end
 
