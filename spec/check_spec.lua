@@ -168,6 +168,20 @@ describe("check.run", function()
     assert.equal(0, mismatch.removed_cas)
   end)
 
+  it("lets an operation of unknown outcome be why a cas found another value", function()
+    local text = [[
+      0 invoke write 2
+      1 invoke cas 2,5
+      1 info cas 2,5
+      0 ok write 2
+      2 invoke cas 2,3
+      2 ok cas false]]
+    assert.equal("linearizable", run(text, { model = "cas-register" }).verdict)
+    local result = run((text:gsub("1 info cas 2,5", "1 ok cas false")), { model = "cas-register" })
+    assert.equal("not_linearizable", result.verdict)
+    assert.equal("linearizable", run(text, { model = "kv" }).verdict)
+  end)
+
   it("checks keys apart", function()
     local result = run([[
       0 invoke put a @x

@@ -41,6 +41,23 @@ These 2 have no order already, whatever the other 2 did:
       2 ok read 1]], { model = "register", lines = true }):gsub(", %d+ steps", ", 6 steps"))
   end)
 
+  it("draws no picture of many", function()
+    local function of(count)
+      local events = histories.parse("0 invoke read; 0 ok read 1")
+      local result = check.run(events, { model = "register" })
+      for i = 2, count do
+        local other = {}
+        for name, value in pairs(result.failure.core[1]) do other[name] = value end
+        other.invoked, other.returned = 2 * i - 1, 2 * i
+        result.failure.core[i] = other
+      end
+      return check.explain(result)
+    end
+    assert.truthy(of(24):find("├─ read → 1", 1, true))
+    assert.is_nil(of(25):find("├─", 1, true))
+    assert.truthy(of(25):find("events 49 and 50, process 0: read → 1", 1, true))
+  end)
+
   it("names the key, and events where there are no lines", function()
     local text = explain("0 invoke get @k; 0 ok get a", { model = "kv" })
     assert.truthy(text:find('key "k": no order explains get → "a" of process 0 (events 1 and 2).\n',

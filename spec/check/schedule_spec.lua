@@ -19,10 +19,10 @@ end
 
 describe("a budget", function()
   it("goes to all searches in turn, in slices that double", function()
-    local parts = { fake(10000000, true), fake(10000000, true), fake(50000, false) }
+    local parts = { fake(10000000, true), fake(10000000, true), fake(70000, false) }
     local part, steps = run(parts)
     assert.equal(parts[3], part)
-    assert.equal(20000 * 3 + 40000 * 2 + 30000, steps)
+    assert.equal(20000 * 3 + 40000 * 3 + 80000 * 2 + 10000, steps)
     assert.is_nil(parts[1].verdict)
     assert.is_nil(parts[1].reason)
   end)

@@ -14,10 +14,10 @@ local search = require "jangada.check.search"
 local core = {}
 
 --- A question that takes more steps is answered with no.
-core.QUESTION_MAX = 200000
+core.QUESTION_MAX = 50000
 
 -- How many steps all of them may take.
-local STEPS_MAX <const> = 8000000
+local STEPS_MAX <const> = 1000000
 
 local SOURCES_MAX <const> = 2
 

@@ -8,6 +8,9 @@ local explain = {}
 -- Of a longer description the end is shown: what was appended last tells most. In characters.
 local TEXT_MAX <const> = 40
 
+-- A picture of more operations shows nothing: they are listed alone.
+local DRAWN_MAX <const> = 24
+
 local function count(n, one, many)
   return ("%d %s"):format(n, n == 1 and one or many or one .. "s")
 end
@@ -87,9 +90,11 @@ local function core_lines(result, lines)
     or ("%s no order already, whatever the other %d did:"):format(#failure.core == 1
       and "This one has" or ("These %d have"):format(#failure.core), others)
   lines[#lines + 1] = ""
-  local drawn = timeline.draw(operations, describe(result), failure.operation, failure.sources)
-  for _, line in ipairs(drawn) do lines[#lines + 1] = "  " .. line end
-  lines[#lines + 1] = ""
+  if #operations <= DRAWN_MAX then
+    local drawn = timeline.draw(operations, describe(result), failure.operation, failure.sources)
+    for _, line in ipairs(drawn) do lines[#lines + 1] = "  " .. line end
+    lines[#lines + 1] = ""
+  end
   for _, operation in ipairs(operations) do
     lines[#lines + 1] = ("  %s, process %s: %s%s"):format(where(operation), operation.process,
       result.model.describe(operation), note(failure, operation))
