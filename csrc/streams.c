@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
 **
 ** streams.c - what the command line needs of the system beside files: to read what is there without
-** waiting for more, to wait without being busy, and to be told of a signal instead of being ended
-** by it.
+** waiting for more, to wait without being busy, to be told of a signal instead of being ended by
+** it, and to end what does not end by itself.
 **
 ** Lua's own library has none of it: io.read waits for as much as it was asked for, and a Ctrl-C that
 ** comes meanwhile is noticed when that has arrived.
@@ -13,9 +13,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #define READ_MAX (1 << 20)
+#define POLLED_MAX 1024
 
 static volatile sig_atomic_t caught;
 
@@ -66,6 +69,38 @@ static int streams_wait(lua_State *L) {
   return 1;
 }
 
+/* poll(files, timeout_ms): the indexes of those files that can be read now, or have ended; none
+** when nothing came in time, or a signal did. */
+static int streams_poll(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_Integer timeout_ms = luaL_checkinteger(L, 2);
+  lua_Integer count = luaL_len(L, 1);
+  luaL_argcheck(L, timeout_ms >= 0 && timeout_ms <= INT32_MAX, 2, "milliseconds, not too many");
+  luaL_argcheck(L, count <= POLLED_MAX, 1, "too many files");
+  struct pollfd pollfds[POLLED_MAX];
+  for (lua_Integer i = 0; i < count; i++) {
+    lua_geti(L, 1, i + 1);
+    pollfds[i] = (struct pollfd){.fd = check_fd(L, -1), .events = POLLIN};
+    lua_pop(L, 1);
+  }
+  int ready = poll(pollfds, (nfds_t)count, (int)timeout_ms);
+  lua_createtable(L, ready > 0 ? ready : 0, 0);
+  for (lua_Integer i = 0, n = 0; ready > 0 && i < count; i++) {
+    if (pollfds[i].revents == 0) continue;
+    lua_pushinteger(L, i + 1);
+    lua_seti(L, -2, ++n);
+  }
+  return 1;
+}
+
+/* clock(): seconds since some moment: for how long something takes, not for what time it is. */
+static int streams_clock(lua_State *L) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+  return 1;
+}
+
 /* catch(): from here on the first SIGINT, SIGTERM or SIGHUP is noted, and only a second one ends the
 ** process; a pipe that nobody reads is a failed write. */
 static int streams_catch(lua_State *L) {
@@ -93,8 +128,74 @@ static int streams_caught(lua_State *L) {
   return 1;
 }
 
+/* The thread that runs within a limit, if any does. */
+static lua_State *limited;
+static volatile sig_atomic_t is_time_up;
+static const char where_key; /* registry: the traceback of where it was */
+
+#define STOP_S 2 /* what has not ended by then, in C or in a coroutine, ends with the process */
+
+static void stop(lua_State *L, lua_Debug *where) {
+  (void)where;
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &where_key) == LUA_TNIL) {
+    luaL_traceback(L, L, "time is up", 0);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &where_key);
+  }
+  luaL_error(L, "time is up");
+}
+
+/* lua_sethook may be called in a handler: lua.c does so for Ctrl-C. An error at each instruction:
+** whoever catches one gets the next. */
+static void note_alarm(int number) {
+  (void)number;
+  is_time_up = 1;
+  signal(SIGALRM, SIG_DFL);
+  if (limited != NULL) lua_sethook(limited, stop, LUA_MASKCOUNT, 1);
+  alarm(STOP_S);
+}
+
+static void set_timer(lua_Number seconds) {
+  struct itimerval timer = {.it_interval = {0, 0}};
+  timer.it_value.tv_sec = (time_t)seconds;
+  timer.it_value.tv_usec = (suseconds_t)((seconds - (lua_Number)timer.it_value.tv_sec) * 1e6);
+  setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* limit(seconds, fn): calls fn and returns true, or false and a traceback when that much time has
+** passed before it was done; what fn raises passes through. Where Lua cannot be stopped, the process
+** ends by SIGALRM. There is one limit at a time. */
+static int streams_limit(lua_State *L) {
+  lua_Number seconds = luaL_checknumber(L, 1);
+  luaL_argcheck(L, seconds >= 0.001 && seconds <= INT32_MAX, 1, "seconds, not too many");
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  if (limited != NULL) return luaL_error(L, "there is a limit already");
+  lua_pushnil(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &where_key);
+  is_time_up = 0;
+  limited = L;
+  signal(SIGALRM, note_alarm);
+  set_timer(seconds);
+  lua_settop(L, 2);
+  int status = lua_pcall(L, 0, 0, 0);
+  set_timer(0);
+  signal(SIGALRM, SIG_DFL);
+  limited = NULL;
+  lua_sethook(L, NULL, 0, 0);
+  if (is_time_up) {
+    lua_pushboolean(L, 0);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &where_key);
+    return 2;
+  }
+  if (status != LUA_OK) return lua_error(L);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {{"read", streams_read},
                                      {"wait", streams_wait},
+                                     {"poll", streams_poll},
+                                     {"clock", streams_clock},
+                                     {"limit", streams_limit},
                                      {"catch", streams_catch},
                                      {"caught", streams_caught},
                                      {NULL, NULL}};

@@ -106,7 +106,7 @@ function M.new(options)
   for i = 1, config.nodes do ids[i] = "n" .. i end
   node.refresh()
   local world = worlds.new{
-    seed = config.seed, oracle = oracle, ids = ids,
+    config = config, seed = config.seed, oracle = oracle, ids = ids,
     source = node.source(config.protocol),
     options = plain.copy(config.options or {}, "options"),
     network = networks.new(oracle, config.network or {}),

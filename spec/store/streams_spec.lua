@@ -117,3 +117,72 @@ describe("streams.catch", function()
     assert.equal("true\tnil\tBroken pipe\t32\nexit 0\n", output)
   end)
 end)
+
+describe("streams.poll", function()
+  it("tells which of several can be read, and waits until one can", function()
+    local late <close> = from("sleep 0.3; echo late")
+    local early <close> = from("echo early")
+    local ready
+    repeat ready = streams.poll({ late, early }, 5000) until #ready > 0
+    assert.same({ 2 }, ready)
+    assert.equal("early\n", streams.read(early, 100, 0))
+    assert.same({}, streams.poll({ late }, 0))
+    repeat ready = streams.poll({ late }, 20000) until #ready > 0
+    assert.same({ 1 }, ready)
+    assert.same({}, streams.poll({}, 1))
+    for _, arguments in ipairs{ { { "x" }, 0 }, { { late }, -1 }, { late, 0 }, { { late } } } do
+      assert.is_false(pcall(streams.poll, table.unpack(arguments)))
+    end
+  end)
+end)
+
+describe("streams.clock", function()
+  it("goes on", function()
+    local before = streams.clock()
+    streams.wait(5)
+    assert.is_true(streams.clock() > before)
+  end)
+end)
+
+describe("streams.limit", function()
+  it("lets what is done in time be done, and pass on what it raises", function()
+    local done = false
+    assert.is_true(streams.limit(60, function() done = true end))
+    assert.is_true(done)
+    local ok, failure = pcall(streams.limit, 60, function() error({ code = "x" }) end)
+    assert.is_false(ok)
+    assert.equal("x", failure.code)
+    assert.is_nil(debug.gethook())
+  end)
+
+  it("ends what is not, whatever that catches, and says where it was", function()
+    local function never_ends()
+      while true do
+        pcall(function() while true do pcall(function() for _ = 1, 1e6 do end end) end end)
+      end
+    end
+    local ok, where = streams.limit(0.05, never_ends)
+    assert.is_false(ok)
+    assert.matches("^time is up\nstack traceback:", where)
+    assert.matches("streams_spec.lua", where)
+    assert.is_nil(debug.gethook())
+    assert.is_true(streams.limit(60, function() end))
+  end)
+
+  it("refuses what is no limit, and one within another", function()
+    for _, arguments in ipairs{ { 0, print }, { -1, print }, { 0 / 0, print }, { 1 << 40, print },
+      { 1 }, { 1, "x" } } do
+      assert.is_false(pcall(streams.limit, table.unpack(arguments)))
+    end
+    local ok, message = pcall(streams.limit, 60, function() streams.limit(60, print) end)
+    assert.is_false(ok)
+    assert.matches("a limit already", message)
+  end)
+
+  it("ends the process by SIGALRM where Lua cannot be stopped", function()
+    local pipe = assert(io.popen(("LUA_PATH='lua/?.lua;;' LUA_CPATH='%s/?.so;;' exec lua5.4 -e "
+      .. "'require(\"jangada.store\").streams.limit(0.01, coroutine.wrap(function() "
+      .. "while true do end end))'"):format(os.getenv("BUILD") or "build")))
+    assert.same({ nil, "signal", 14 }, { pipe:close() })
+  end)
+end)

@@ -76,7 +76,8 @@ end
 
 local Exact = {}
 
---- Stands for a number that is to be read back as it is: all digits of a float, and a point in it.
+--- Stands for a number that is to be read back as it is: as many digits of a float as that takes,
+--- and a point in it.
 ---@param value number
 ---@return table
 function json.exact(value)
@@ -85,7 +86,8 @@ end
 
 local function encode_exact(value)
   if math.type(value) == "integer" then return tostring(value) end
-  local text = ("%.17g"):format(value)
+  local text = ("%.15g"):format(value)
+  if tonumber(text) ~= value then text = ("%.17g"):format(value) end
   return text:find("[.e]") and text or text .. ".0"
 end
 

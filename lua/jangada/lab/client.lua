@@ -42,6 +42,14 @@ local function transmit(self, dest, body, digest)
   self.world.host.transmit(self, {n = 2, {src = self.id, dest = dest, body = body}, digest})
 end
 
+-- For whoever observes: a request is an operation of the client, from here to its answer.
+local function note(self, kind, id, body, dest)
+  local trace = self.world.trace
+  if not trace.observe then return end
+  trace:row{kind = kind, client = self.id, id = id, dest = dest,
+    body = body and plain.clone(body) or nil}
+end
+
 ---Sends a message. It may get lost.
 ---@param dest string a node
 ---@param body table plain data with a string `type`
@@ -56,6 +64,7 @@ local function expire(_, step)
   local fn = client.pending[id]
   if not fn then return false end
   client.pending[id] = nil
+  note(client, "answer", id)
   fn(nil)
 end
 
@@ -76,6 +85,7 @@ function Client:request(dest, body, timeout_ms, fn)
     copy.msg_id = id
     digest = plain.digest(copy, "body")
   end
+  note(self, "request", id, copy, dest)
   transmit(self, dest, copy, digest)
   self.requests = id
   self.pending[id] = fn
@@ -104,6 +114,7 @@ function Client:receive(message)
   local fn = id and self.pending[id]
   if fn then
     self.pending[id] = nil
+    note(self, "answer", id, message.body)
     return fn(message.body)
   end
   local handler = self.handlers[message.body.type]

@@ -214,7 +214,8 @@ function begin.delay(world, fault)
 end
 
 local function strike(world, step)
-  local fault = step.fault
+  local fault, trace = step.fault, world.trace
+  if trace.observe then trace:row{kind = "fault", fault = fault} end
   local finish = begin[fault.kind](world, fault)
   if not finish then return false end
   if fault.for_ms then

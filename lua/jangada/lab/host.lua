@@ -35,7 +35,7 @@ local function new_transmit(world)
       local delay, why = fate(network, src, dest)
       if observes then
         trace:row{kind = "send", src = src, dest = dest, body = plain.clone(message.body),
-          lost = why}
+          lost = why, message = message}
       end
       if delay then
         local time_us = now_us + delay

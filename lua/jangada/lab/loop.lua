@@ -46,7 +46,7 @@ end
 local function fail_turn(self, machine, failure)
   local code = type(failure.error) == "table" and failure.error.code or nil
   self:fail{kind = "handler_error", node = machine.id, message = failure.message, code = code,
-    traceback = failure.traceback}
+    traceback = verdicts.own_part(failure.traceback)}
 end
 
 ---Judges what a node says it holds committed. For the host of a world with `commit_judges`.
@@ -89,9 +89,10 @@ local function new_finish(world)
     local value = (trace.value ~ digest) * ODD + key -- a fold in place, as in host.transmit
     trace.value = value ~ value >> 32
     machine.state = machine.life.node.state
-    if trace.observe and digest ~= machine.digest then
+    if trace.observe and (wrote or digest ~= machine.digest) then
       machine.digest = digest
-      trace:row{kind = "state", node = machine.id, state = plain.clone(machine.state)}
+      trace:row{kind = "state", node = machine.id, state = plain.clone(machine.state),
+        wrote = wrote or nil}
     end
     if world.turn_judges then judge_turn(world, machine, wrote) end
   end
@@ -129,7 +130,7 @@ local function drop(self, message, why)
   self.lost = self.lost + 1
   if self.trace.observe then
     self.trace:row{kind = "drop", src = message.src, dest = message.dest, body = message.body,
-      lost = why}
+      lost = why, message = message}
   end
 end
 
@@ -142,7 +143,8 @@ local function arrive_elsewhere(self, endpoint, message, key, is_cut)
   elseif endpoint.is_client then
     self.delivered = self.delivered + 1
     if trace.observe then
-      trace:row{kind = "deliver", src = message.src, dest = message.dest, body = message.body}
+      trace:row{kind = "deliver", src = message.src, dest = message.dest, body = message.body,
+        message = message}
     end
     endpoint:receive(message)
   elseif not endpoint.up then
@@ -165,7 +167,7 @@ local function new_arrive(world, finish)
     world.delivered = world.delivered + 1
     if trace.observe then
       trace:row{kind = "deliver", src = message.src, dest = message.dest,
-        body = plain.clone(message.body)}
+        body = plain.clone(message.body), message = message}
     end
     world.in_turn = true
     finish(endpoint, key, deliver(endpoint.life, message))

@@ -19,7 +19,7 @@ local M = {}
 
 ---Makes the trace of a run.
 ---@param seed integer
----@param observe nil|fun(event: table) is called with each row
+---@param observe nil|fun(event: table, world: table) is called with each row
 ---@return table trace
 function M.new(seed, observe)
   return setmetatable({
@@ -47,7 +47,7 @@ end
 ---@param event table `kind` and what belongs to it; `time_us` is added
 function Trace:row(event)
   event.time_us = self.world.time_us
-  self.observe(event)
+  self.observe(event, self.world)
 end
 
 ---The hash so far.

@@ -27,6 +27,15 @@ local M = {}
 ---@field code string|nil of the error object a handler raised
 ---@field traceback string|nil where a handler raised
 
+---The part of a traceback that is the protocol's: what called the handler is the same for all, and
+---differs from one program that runs worlds to another.
+---@param traceback string
+---@return string
+function M.own_part(traceback)
+  local at = traceback:find("\n[^\n]*node/turn%.lua:%d+: in ")
+  return at and traceback:sub(1, at - 1) or traceback
+end
+
 ---Makes a verdict.
 ---@param fields table
 ---@return jangada.Verdict

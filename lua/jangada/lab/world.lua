@@ -260,6 +260,7 @@ function M.new(parts)
     trace = parts.trace,
     source = parts.source,           -- the compiled protocol
     options = parts.options,         -- of the protocol
+    config = parts.config,           -- the options of lab.new, with their defaults
     events_max = parts.events_max,   -- budgets
     queue_max = parts.queue_max,
     maybe_rate = parts.maybe_rate,   -- how often node:maybe is true

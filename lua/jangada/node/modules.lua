@@ -100,6 +100,14 @@ function M.refresh()
   sources = {}
 end
 
+---The texts of the modules that protocols have required since `refresh`.
+---@return string[]
+function M.texts()
+  local texts = {}
+  for _, source in pairs(sources) do texts[#texts + 1] = source.text end
+  return texts
+end
+
 ---Gives an environment its `require`.
 ---@param env table of jangada.node.environment
 function M.add_require(env)

@@ -1,0 +1,141 @@
+--- `jangada lab run`: runs a scenario once, and says how it went.
+
+local arguments = require "jangada.cli.arguments"
+local files = require "jangada.files"
+local scenarios = require "jangada.lab.scenario"
+local screens = require "jangada.cli.screen"
+local session = require "jangada.cli.lab.session"
+local traces = require "jangada.cli.lab.traces"
+
+local thousands = screens.thousands
+
+local run = { name = "run" }
+
+function run.define(parser)
+  session.describe(parser, "Run a scenario once.",
+    "Prints elections, crashes and partitions as they happen, then each node's state, the counts "
+    .. "and the trace hash.",
+    { "run scenario.lua --seed 7", "run scenario.lua --seed 7 --trace 7.jsonl",
+      "run scenario.lua --prove" })
+  session.scenario(parser)
+  arguments.add_integer(parser, "--seed", "Instead of the scenario's own", { argname = "SEED" })
+  traces.options(parser)
+  parser:flag("--prove", "Run the seed again in a second process, and compare the two step by step.")
+  parser:flag("--quiet", "Print only the result.")
+end
+
+-- One line for what a person wants to see of a run; nil for all that only fills it.
+local function describe(event)
+  if event.kind == "trace" then
+    local fields = {}
+    for name, value in pairs(event.fields or {}) do
+      fields[#fields + 1] = ("%s=%s"):format(name, tostring(value))
+    end
+    table.sort(fields)
+    return ("%-9s %s %s"):format(event.node, event.name, table.concat(fields, " "))
+  elseif event.kind == "print" then
+    return ("%-9s prints: %s"):format(event.node, event.text)
+  elseif event.kind == "crash" or event.kind == "boot" or event.kind == "pause"
+    or event.kind == "resume" then
+    return ("%-9s %s"):format(event.node, event.kind:upper())
+  elseif event.kind == "partition" then
+    local groups = {}
+    for i, group in ipairs(event.groups) do groups[i] = table.concat(group, " ") end
+    return "network   PARTITION " .. table.concat(groups, " | ")
+  elseif event.kind == "heal" then
+    return "network   HEAL"
+  end
+  return nil
+end
+
+local function print_nodes(screen, world)
+  local rows = {}
+  for i, machine in ipairs(world.nodes) do
+    local fields = {}
+    if type(machine.state) == "table" then
+      for name, value in pairs(machine.state) do
+        if type(value) ~= "table" then fields[#fields + 1] = ("%s=%s"):format(name, value) end
+      end
+    end
+    table.sort(fields)
+    rows[i] = { machine.id, machine.up and "up" or "down", machine.boots,
+      table.concat(fields, " ") }
+  end
+  screen:table({ "node", "is", "boots", "state" }, rows)
+end
+
+local function print_result(screen, world, clients)
+  screen:print("")
+  print_nodes(screen, world)
+  screen:print("")
+  screen:print("%s events, %.3f s of simulated time; %s messages sent, %s delivered, %s lost",
+    thousands(world.events), world.time_us / 1e6, thousands(world.sent), thousands(world.delivered),
+    thousands(world.lost))
+  screen:print("seed %d, trace hash %s", world.seed, world:hash())
+  for i, client in ipairs(clients) do
+    if type(client) == "table" and client.acknowledged then
+      screen:print("client c%d: %s commands acknowledged, %s", i, thousands(client.acknowledged),
+        client.done and "which is all" or "NOT all there are")
+    end
+  end
+  if world.verdict then
+    screen:print("VERDICT %s", tostring(world.verdict))
+    if world.verdict.traceback then screen:print("%s", world.verdict.traceback) end
+  else
+    screen:print("no violation")
+  end
+end
+
+-- What is called with each event: what the scenario observes, what is printed, what is recorded.
+local function observer(args, screen, observe, file)
+  return function(event, world)
+    local text = not args.quiet and describe(event)
+    if text then screen:print("%10.3f s  %s", event.time_us / 1e6, text) end
+    if file then file:observe(event, world) end
+    if observe then observe(event, world) end
+  end
+end
+
+local function perform(args, cli, screen, scenario, case, file)
+  local observe = case.options.observe
+  if not args.quiet or file then
+    case.options.observe = observer(args, screen, observe, file)
+  end
+  local world <close> = scenario:world(case)
+  scenarios.run(case, world)
+  if file then file:finish(world) end
+  print_result(screen, world, case.options.clients or {})
+  return session.exit_code({ [session.outcome(world.verdict and world.verdict.kind)] = 1 }, cli)
+end
+
+-- In a second process: prints whether it is the same run, and gives the exit code.
+local function prove(path, cli, screen)
+  screen:print("")
+  local pipe <close> = assert(io.popen(session.command("lab", "replay", path)))
+  for line in pipe:lines() do screen:print("second process: %s", line) end
+  local _, kind, code = pipe:close()
+  return kind == "exit" and code or cli.FAILURE
+end
+
+function run.run(args, cli)
+  local scenario = session.load(args.scenario)
+  local case = session.case(scenario, args.seed, args)
+  local screen = screens.new(args.trace == "-" and io.stderr or nil)
+  if not args.trace and not args.prove then return perform(args, cli, screen, scenario, case) end
+  local path = args.trace or files.make_temporary("jangada-trace") .. "/trace.jsonl"
+  local _temporary <close> = setmetatable({}, { __close = function()
+    if args.trace then return end
+    os.remove(path)
+    os.remove((path:gsub("/[^/]*$", "")))
+  end })
+  local code
+  do
+    local file <close> = traces.create(path, scenario, case, args)
+    code = perform(args, cli, screen, scenario, case, file)
+  end
+  if not args.prove then return code end
+  local second = prove(path, cli, screen)
+  return second ~= cli.OK and second or code
+end
+
+return { run }

@@ -1,0 +1,192 @@
+-- A scenario: a Lua file that returns the options of lab.new, and besides:
+--
+--     duration_ms   how long to run, in simulated time (10000)
+--     script        function(world): runs the world itself, instead of duration_ms
+--     marks         names that node:reached is expected to be called with, beyond those that the
+--                   protocol's text names
+--
+-- The file is run afresh for every seed, so nothing of one run is left in the next. It may return a
+-- function instead: function(chance) is called with a stream of the seed (jangada.lab.oracle) and
+-- returns such a table, so that each seed draws its own number of nodes, network, load and length.
+
+local errors = require "jangada.errors"
+local files = require "jangada.files"
+local lab = require "jangada.lab"
+local modules = require "jangada.node.modules"
+local oracles = require "jangada.lab.oracle"
+local plain = require "jangada.node.plain"
+local store = require "jangada.store"
+
+local Scenario = {}
+Scenario.__index = Scenario
+Scenario.__name = "jangada.lab.Scenario"
+
+local M = {}
+
+local DURATION_MS <const> = 10000
+local OWN <const> = {duration_ms = "number", script = "function", marks = "table"}
+
+---@class jangada.Scenario
+---@field path string of its file
+---@field text string of its file
+---@field before table<string, boolean> modules that were loaded before it
+
+---@class jangada.Case
+---@field seed integer
+---@field options table of lab.new
+---@field duration_ms number
+---@field script? fun(world: table)
+---@field marks string[]
+
+---Reads the file of a scenario.
+---@param path string
+---@return jangada.Scenario
+---Raises `input_invalid`.
+function M.load(path)
+  local file <close>, message = io.open(path, "rb")
+  local text = file and file:read("a")
+  if not text then
+    errors.raise("input_invalid", "%s", message or path .. ": it cannot be read")
+  end
+  local chunk, fault = load(text:gsub("^#[^\n]*", "", 1), "@" .. path, "t")
+  if not chunk then errors.raise("input_invalid", "%s", fault) end
+  local before = {}
+  for name in pairs(package.loaded) do before[name] = true end
+  return setmetatable({path = path, text = text, chunk = chunk, before = before}, Scenario)
+end
+
+local function call(self, fn, ...)
+  local ok, result = xpcall(fn, debug.traceback, ...)
+  if not ok then errors.raise("input_invalid", "%s: %s", self.path, tostring(result)) end
+  return result
+end
+
+local function check_own(self, options)
+  for name, kind in pairs(OWN) do
+    if options[name] ~= nil and type(options[name]) ~= kind then
+      errors.raise("input_invalid", "%s: %s is a %s, not a %s", self.path, name, kind,
+        type(options[name]))
+    end
+  end
+end
+
+---What a seed is to run.
+---@param seed? integer instead of the scenario's own
+---@return jangada.Case
+---Raises `input_invalid`.
+function Scenario:case(seed)
+  local options = call(self, self.chunk)
+  if type(options) == "function" then
+    seed = seed or 1
+    options = call(self, options, oracles.new(seed):stream("scenario"))
+    if type(options) == "table" and options.seed ~= nil then
+      errors.raise("input_invalid", "%s: a scenario that draws is given its seed; it names none",
+        self.path)
+    end
+  end
+  if type(options) ~= "table" then
+    errors.raise("input_invalid", "%s: a scenario returns a table, not a %s", self.path,
+      type(options))
+  end
+  check_own(self, options)
+  options.seed = seed or options.seed or 1
+  local case = {seed = options.seed, options = options, script = options.script,
+    duration_ms = options.duration_ms or DURATION_MS, marks = options.marks or {}}
+  for name in pairs(OWN) do options[name] = nil end
+  return case
+end
+
+---Makes the world of a case, at time 0.
+---@param case jangada.Case
+---@return table world
+---Raises `input_invalid`.
+function Scenario:world(case)
+  local ok, made = pcall(lab.new, case.options)
+  if ok then return made end
+  if not errors.is(made) then error(made, 0) end
+  errors.raise("input_invalid", "%s: %s", self.path, made.message)
+end
+
+---Runs the world of a case to its end.
+---@param case jangada.Case
+---@param world table
+function M.run(case, world)
+  if case.script then case.script(world) else world:run(case.duration_ms) end
+end
+
+---The marks that a world's run could reach: those that the text of its protocol names, with the
+---modules that it has loaded, and those that the scenario tells of.
+---@param case jangada.Case
+---@param world table
+---@return string[] names
+function M.marks(case, world)
+  local names = table.move(case.marks, 1, #case.marks, 1, {})
+  local function scan(text)
+    for _, name in text:gmatch(":reached%s*%(?%s*([\"'])([^\"'\n]+)%1") do
+      names[#names + 1] = name
+    end
+  end
+  scan(world.source.text)
+  for _, text in ipairs(modules.texts()) do scan(text) end
+  return names
+end
+
+---------------------------------------------------------------------------------------------------
+-- What a result depends on
+
+local LIBRARY <const> = {"errors", "lab", "log", "node", "raft"}
+
+-- The texts of the library: of those parts that a run goes through.
+local function library_texts()
+  local root = package.searchpath("jangada.lab", package.path):match("^(.*)lab%.lua$")
+  local words = {}
+  for i, name in ipairs(LIBRARY) do words[i] = ("%s %s.lua"):format(name, name) end
+  local pipe <close> = assert(io.popen(("cd %s && find %s -name '*.lua' 2>/dev/null | LC_ALL=C "
+    .. "sort"):format(files.quote(root), table.concat(words, " "))))
+  local texts = {}
+  for name in pipe:lines() do
+    local file <close> = assert(io.open(root .. name, "rb"))
+    texts[#texts + 1] = name .. "\n" .. file:read("a")
+  end
+  return texts
+end
+
+-- The texts of the modules that the scenario itself has loaded.
+local function user_texts(self)
+  local names, texts = {}, {}
+  for name in pairs(package.loaded) do
+    if not self.before[name] and not tostring(name):find("^jangada%.") then
+      names[#names + 1] = tostring(name)
+    end
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local path = package.searchpath(name, package.path)
+    local file <close> = path and io.open(path, "rb")
+    if file then texts[#texts + 1] = name .. "\n" .. file:read("a") end
+  end
+  return texts
+end
+
+---A digest of all the code that a run of it depends on: the scenario, the protocol, the modules
+---that the scenario has loaded, and the library. It is the same on every machine.
+---@param case jangada.Case
+---@return string hexadecimal, 16 digits
+---Raises `input_invalid`.
+function Scenario:digest(case)
+  local ok, source = pcall(modules.source, case.options.protocol)
+  if not ok then
+    errors.raise("input_invalid", "%s: %s", self.path, errors.is(source) and source.message
+      or tostring(source))
+  end
+  local value = plain.hash_string(self.text)
+  local function fold(texts)
+    for _, text in ipairs(texts) do value = plain.mix(value, plain.hash_string(text)) end
+  end
+  fold{source.text, store.version, store.lmdb_version, _VERSION}
+  fold(user_texts(self))
+  fold(library_texts())
+  return ("%016x"):format(value)
+end
+
+return M
