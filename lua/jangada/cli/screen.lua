@@ -54,17 +54,24 @@ function Screen:progress(done, total, text)
   local share = total > 0 and done / total or 1
   local filled = math.floor(share * BAR)
   local line = ("  [%s%s] %3d%%  %s"):format(("#"):rep(filled), ("."):rep(BAR - filled),
-    math.floor(share * 100), text):sub(1, COLUMNS)
+    math.floor(share * 100), text)
+  self:status(line, math.floor(share * 5))
+end
+
+--- Draws a line of one's own as the progress line; where it cannot be drawn over, it is printed when
+--- `mark` is another than before.
+---@param line string
+---@param mark any
+function Screen:status(line, mark)
+  line = line:sub(1, COLUMNS)
   if self.is_terminal then
     if line == self.progress_line then return end
     erase(self)
     self.progress_line = line
     write(self, line)
     flush(self)
-  else
-    local fifth = math.floor(share * 5)
-    if fifth == self.last_fifth then return end
-    self.last_fifth = fifth
+  elseif mark ~= self.last_mark then
+    self.last_mark = mark
     self:print("%s", line)
   end
 end

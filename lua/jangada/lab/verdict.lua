@@ -5,6 +5,13 @@
 --     events_exceeded      the run took more events than its budget
 --     queue_exceeded       more messages and timers waited than the budget allows: a message storm
 --     store_failed         a store could not be opened
+--
+-- and, of a run that is not looked at from within:
+--
+--     trace_exceeded       it wrote more than its trace may have
+--     time_exceeded        it took more time than it may: `traceback` says where it was
+--     worker_died          the process that ran it did
+--     scenario_failed      the scenario, or one of its clients, raised
 
 local Verdict = {}
 Verdict.__index = Verdict
@@ -26,6 +33,21 @@ local M = {}
 ---@field name string|nil of the invariant
 ---@field code string|nil of the error object a handler raised
 ---@field traceback string|nil where a handler raised
+
+-- What a kind of verdict says of the protocol: nothing, if the run was cut short, or if the harness
+-- could not do its work.
+local OUTCOMES <const> = {
+  events_exceeded = "unknown", queue_exceeded = "unknown", trace_exceeded = "unknown",
+  time_exceeded = "unknown", worker_died = "unknown",
+  store_failed = "error", scenario_failed = "error",
+}
+
+---What a run came to.
+---@param verdict {kind: string}|nil
+---@return "passed"|"violation"|"unknown"|"error"
+function M.outcome(verdict)
+  return verdict == nil and "passed" or OUTCOMES[verdict.kind] or "violation"
+end
 
 ---The part of a traceback that is the protocol's: what called the handler is the same for all, and
 ---differs from one program that runs worlds to another.

@@ -6,6 +6,7 @@ local scenarios = require "jangada.lab.scenario"
 local screens = require "jangada.cli.screen"
 local session = require "jangada.cli.lab.session"
 local traces = require "jangada.cli.lab.traces"
+local verdicts = require "jangada.lab.verdict"
 
 local thousands = screens.thousands
 
@@ -105,7 +106,7 @@ local function perform(args, cli, screen, scenario, case, file)
   scenarios.run(case, world)
   if file then file:finish(world) end
   print_result(screen, world, case.options.clients or {})
-  return session.exit_code({ [session.outcome(world.verdict and world.verdict.kind)] = 1 }, cli)
+  return session.exit_code({ [verdicts.outcome(world.verdict)] = 1 }, cli)
 end
 
 -- In a second process: prints whether it is the same run, and gives the exit code.

@@ -1,4 +1,4 @@
---- What the verbs of `jangada lab` have in common: their options, and how a verdict is judged.
+--- What the verbs of `jangada lab` have in common: their options, and their exit codes.
 
 local arguments = require "jangada.cli.arguments"
 local files = require "jangada.files"
@@ -38,21 +38,6 @@ function session.case(scenario, seed, args)
 end
 
 session.load = scenarios.load
-
--- What a kind of verdict says of the protocol: nothing, if the run was cut short (unknown), or if
--- the harness could not do its work (error). All others are violations.
-local KINDS <const> = {
-  events_exceeded = "unknown", queue_exceeded = "unknown", trace_exceeded = "unknown",
-  time_exceeded = "unknown", worker_died = "unknown",
-  store_failed = "error", scenario_failed = "error",
-}
-
---- What a run came to.
----@param kind string|nil of its verdict
----@return "passed"|"violation"|"unknown"|"error"
-function session.outcome(kind)
-  return kind == nil and "passed" or KINDS[kind] or "violation"
-end
 
 --- The exit code for what some runs came to.
 ---@param counts table<string, integer> outcome -> how many
