@@ -142,6 +142,7 @@ errors.codes = {
 
   -- the command line
   input_invalid = "A file named on the command line cannot be used.",
+  worker_failed = "A process that was to run seeds could not begin.",
   run_failed = "A run ended with a verdict, or did not end.",
 }
 

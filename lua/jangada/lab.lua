@@ -90,7 +90,7 @@ end
 ---  faults        a plan, or what to draw one by (jangada.lab.faults)
 ---  clients       functions of a client, or objects with start(client): c1, c2...
 ---  invariants    names of jangada.lab.invariants, or own ones; all of those there without it
----  observe       is called with a table for each thing that happens
+---  observe       is called with a table for each thing that happens, and the world
 ---  events_max    how many events the run may take (10^7)
 ---  queue_max     how many messages and timers may wait (200000)
 ---  maybe_rate    how often node:maybe is true (0.05)

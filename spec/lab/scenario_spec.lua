@@ -38,8 +38,8 @@ describe("a scenario", function()
       seen[case.options.nodes] = true
     end
     assert.is_true(kinds > 5)
-    assert.matches("names none", message_of(scenario("return function() return {seed = 1} end").case,
-      scenario("return function() return {seed = 1} end")))
+    local other = scenario("return function() return {seed = 1} end")
+    assert.matches("names none", message_of(other.case, other))
   end)
 
   it("says what is wrong with it, and where", function()
@@ -57,7 +57,8 @@ describe("a scenario", function()
       assert.matches(expected, message_of(one.case, one), 1, true)
     end
     local one = scenario("return {sed = 1}")
-    assert.matches("scenario.lua: lab.new has no option sed", message_of(one.world, one, one:case()))
+    assert.matches("scenario.lua: lab.new has no option sed",
+      message_of(one.world, one, one:case()))
   end)
 
   it("knows the marks that its protocol names, and those it tells of", function()

@@ -58,8 +58,8 @@ function Screen:progress(done, total, text)
   self:status(line, math.floor(share * 5))
 end
 
---- Draws a line of one's own as the progress line; where it cannot be drawn over, it is printed when
---- `mark` is another than before.
+--- Draws a line of one's own as the progress line; where it cannot be drawn over, it is printed
+--- when `mark` is another than before.
 ---@param line string
 ---@param mark any
 function Screen:status(line, mark)

@@ -1,12 +1,12 @@
 -- A recording: all that happens in a run, as rows of plain data that need nothing else to be
 -- understood. What a row becomes, a line of JSON or a picture, is up to who takes it.
 --
--- The first row (`run`) is the whole configuration with the plan of faults, the last one (`end`) the
--- hash and the verdict, and between them stands a row for each thing that happened, in order. Two
--- runs with the same rows were the same run. docs/lab.md says what each holds.
+-- The first row (`run`) is the whole configuration with the plan of faults, the last one (`end`)
+-- the hash and the verdict, and between them stands a row for each thing that happened, in order.
+-- Two runs with the same rows were the same run. docs/campaign.md says what each holds.
 --
--- A row is a list of names and values in turn: {"step", 1, "time_us", 0, "kind", "boot", ...}; where
--- a value is nil, its length is `n`.
+-- A row is a list of names and values in turn: {"step", 1, "time_us", 0, "kind", "boot", ...};
+-- where a value is nil, its length is `n`.
 
 local format = require "jangada.log.format"
 local store = require "jangada.store"

@@ -134,7 +134,7 @@ end
 ---------------------------------------------------------------------------------------------------
 -- What a result depends on
 
-local LIBRARY <const> = {"errors", "lab", "log", "node", "raft"}
+local LIBRARY <const> = {"check", "errors", "lab", "log", "node", "raft"}
 
 -- The texts of the library: of those parts that a run goes through.
 local function library_texts()

@@ -13,6 +13,7 @@ local session = require "jangada.cli.lab.session"
 local store = require "jangada.store"
 local tallies = require "jangada.lab.campaign.tally"
 local units = require "jangada.cli.units"
+local whole_file = require "jangada.cli.whole_file"
 
 local streams = store.streams
 
@@ -74,7 +75,7 @@ end
 ---@field started_s number
 ---@field drawn_s number
 
-local function check_result(c, result)
+local function check_result(result)
   if result.verdict and result.verdict.kind == "scenario_invalid" then
     errors.raise("input_invalid", "seed %d: %s", result.seed, result.verdict.message)
   end
@@ -84,7 +85,7 @@ end
 local function take(c, told)
   local line = results.line(told)
   local result = results.decode(line, 1)
-  check_result(c, result)
+  check_result(result)
   if c.file then c.file:add(line) end
   local group = c.tally:add(result)
   if group and #group.results == 1 then report.failure(c.screen, group, result) end
@@ -159,12 +160,14 @@ function campaign.run(args, cli)
   local scenario = session.load(args.scenario)
   local code = scenario:digest(scenario:case(seeds:each()()))
   local header = results.header(args.scenario, code, args.duration)
+  if args.junit then whole_file.check(args.junit) end
   local tally, screen = tallies.new(), screens.new()
   streams.catch()
   local done, first, is_other = resume(args, header, seeds, tally)
   local file <close> = args.json and results.append(args.json) or nil
+  local now_s = streams.clock()
   local c = { args = args, screen = screen, tally = tally, known = tally.total,
-    total = seeds.count, file = file, stopped = nil, started_s = streams.clock(), drawn_s = streams.clock() }
+    total = seeds.count, file = file, stopped = nil, started_s = now_s, drawn_s = now_s }
   announce(screen, args, c, first, is_other)
   local pool <close> = pools.new(queues.new(seeds, done, first), args)
   c.pool = pool

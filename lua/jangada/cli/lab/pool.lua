@@ -22,8 +22,9 @@ local pool = {}
 
 local READ_SIZE <const> = 1 << 16
 local POLL_MS <const> = 100
-local CHUNK_S <const> = 4      -- a worker's seeds should take about so long: starting one costs, too
+local CHUNK_S <const> = 4      -- a worker's seeds should take about so long: a start costs, too
 local CHUNK_MAX <const> = 512
+local START_MS <const> = 1000  -- the first thing that a worker tells is there long before
 local GRACE_S <const> = 2      -- how long seeds may go on when the campaign stops
 local SIGALRM <const> = 14
 
@@ -46,6 +47,7 @@ function pool.new(queue, args)
     results = 0,       -- so far
     started_s = streams.clock(),
     stopped_s = nil,   -- when no further seed was to begin
+    on_result = nil,   -- is given each result
   }, Pool)
 end
 
@@ -74,7 +76,7 @@ local function start(self)
 end
 
 -- What a worker that has ended was at is told as a result; what it has not begun waits again.
-local function bury(self, worker, on_result)
+local function bury(self, worker)
   local _, kind, status = worker.pipe:close()
   local rest = table.move(worker.seeds, worker.at, #worker.seeds, 1, {})
   if not worker.is_ready and not self.stopped_s then
@@ -91,12 +93,12 @@ local function bury(self, worker, on_result)
         message = ("the seed took more than %d s"):format(self.args.seed_time) }
     end
     self.results = self.results + 1
-    on_result({ "seed", seed, "verdict", verdict })
+    self.on_result({ "seed", seed, "verdict", verdict })
   end
   if #rest > 0 then self.queue:give_back(rest) end
 end
 
-local function take_line(self, worker, line, on_result)
+local function take_line(self, worker, line)
   if not worker.pid then
     worker.pid = line
   elseif not worker.is_ready then
@@ -104,12 +106,12 @@ local function take_line(self, worker, line, on_result)
   else
     worker.at = worker.at + 1
     self.results = self.results + 1
-    on_result(line)
+    self.on_result(line)
   end
 end
 
 -- Reads what a worker tells. Gives whether it goes on.
-local function listen(self, worker, on_result)
+local function listen(self, worker)
   local bytes = streams.read(worker.pipe, READ_SIZE, 0)
   if bytes == nil then return true end
   if bytes == "" then return false end
@@ -117,7 +119,7 @@ local function listen(self, worker, on_result)
   local at = 1
   for line, stop in text:gmatch("([^\n]*)\n()") do
     at = stop
-    take_line(self, worker, line, on_result)
+    take_line(self, worker, line)
   end
   worker.text = text:sub(at)
   return true
@@ -125,10 +127,22 @@ end
 
 local function signal(self, name)
   for _, worker in ipairs(self.workers) do
+    if not worker.pid and #streams.poll({ worker.pipe }, START_MS) > 0 then listen(self, worker) end
     if worker.pid then
       os.execute(("kill -%s %s 2>/dev/null"):format(name, files.quote(worker.pid)))
     end
   end
+end
+
+-- Ends the workers. Their pipes are not read to the end: a process that a worker has started may
+-- hold them for long.
+local function kill(self)
+  signal(self, "KILL")
+  for _, worker in ipairs(self.workers) do
+    listen(self, worker)
+    bury(self, worker)
+  end
+  self.workers = {}
 end
 
 --- Lets no further seed begin. Those that run are waited for a little.
@@ -142,7 +156,7 @@ end
 ---@param on_result fun(result: string|any[]) is given each result: a line of JSON, or a row of one
 ---@param tick fun() is called between, ten times a second or more
 function Pool:run(on_result, tick)
-  local is_killed = false
+  self.on_result = on_result
   while true do
     while not self.stopped_s and #self.workers < self.args.jobs and start(self) do end
     if #self.workers == 0 then return end
@@ -151,21 +165,21 @@ function Pool:run(on_result, tick)
     local ready = streams.poll(pipes, POLL_MS)
     for k = #ready, 1, -1 do
       local worker = self.workers[ready[k]]
-      if not listen(self, worker, on_result) then
+      if not listen(self, worker) then
         table.remove(self.workers, ready[k])
-        bury(self, worker, on_result)
+        bury(self, worker)
       end
     end
     tick()
-    if self.stopped_s and not is_killed and streams.clock() > self.stopped_s + GRACE_S then
-      is_killed = true
-      signal(self, "KILL")
+    if self.stopped_s and streams.clock() > self.stopped_s + GRACE_S then
+      return kill(self)
     end
   end
 end
 
 --- Ends what still runs.
 function Pool:close()
+  self.on_result = function() end
   signal(self, "KILL")
   for _, worker in ipairs(self.workers) do worker.pipe:close() end
   self.workers = {}

@@ -1,10 +1,10 @@
 --- What a campaign tells: its progress, and what it came to.
 
-local errors = require "jangada.errors"
 local files = require "jangada.files"
 local junit = require "jangada.lab.campaign.junit"
 local screens = require "jangada.cli.screen"
 local units = require "jangada.cli.units"
+local whole_file = require "jangada.cli.whole_file"
 
 local thousands = screens.thousands
 
@@ -141,17 +141,7 @@ end
 ---@param meta table as for `summary`
 ---Raises `input_invalid`.
 function report.write_junit(path, tally, meta)
-  local temporary = path .. ".new"
-  local file, message = io.open(temporary, "wb")
-  if not file then errors.raise("input_invalid", "%s", message) end
-  local done
-  done, message = file:write(junit.format(tally, meta))
-  local closed, why = file:close()
-  if done and closed then done, why = os.rename(temporary, path) end
-  if not done or not closed then
-    os.remove(temporary)
-    errors.raise("io_error", "%s", message or why)
-  end
+  whole_file.write(path, function(write) write(junit.format(tally, meta)) end)
 end
 
 return report

@@ -3,15 +3,17 @@
 --- next run begins from, and what `jangada lab merge` reads.
 --
 -- The first line says what was run: the scenario, the duration if one was asked for, the versions,
--- and a digest of all the code (jangada.lab.scenario). Lines behind it count as results of that code
--- only. `first` are seeds that failed with earlier code, and are to be run before all others. Where a
--- seed has several lines the last one counts.
+-- and a digest of all the code (jangada.lab.scenario). Lines behind it count as results of that
+-- code only. `first` are seeds that failed with earlier code, and are to be run before all others.
+-- Where a seed has several lines the last one counts.
 
 local errors = require "jangada.errors"
+local json = require "jangada.cli.json"
 local json_reader = require "jangada.cli.json_reader"
 local lines = require "jangada.cli.lab.lines"
 local store = require "jangada.store"
 local verdicts = require "jangada.lab.verdict"
+local whole_file = require "jangada.cli.whole_file"
 
 local results = {}
 
@@ -60,7 +62,7 @@ end
 
 local function without_null(object)
   for name, value in pairs(object) do
-    if value == require("jangada.cli.json").null then object[name] = nil end
+    if value == json.null then object[name] = nil end
   end
   return object
 end
@@ -153,29 +155,19 @@ function results.plan(header, before, by_seed, is_again)
   return kept, first
 end
 
---- Writes a file anew, under another name first.
+--- Writes a file anew.
 ---@param path string
 ---@param header jangada.cli.Header
 ---@param by_seed table<integer, {line: string}>
 ---Raises `input_invalid`, `io_error`.
 function results.write(path, header, by_seed)
-  local temporary = path .. ".new"
-  local file, message = io.open(temporary, "wb")
-  if not file then errors.raise("input_invalid", "%s", message) end
   local list = {}
   for seed in pairs(by_seed) do list[#list + 1] = seed end
   table.sort(list)
-  local done
-  done, message = file:write(header_line(header))
-  for _, seed in ipairs(list) do
-    if done then done, message = file:write(by_seed[seed].line, "\n") end
-  end
-  local closed, why = file:close()
-  if done and closed then done, why = os.rename(temporary, path) end
-  if not done or not closed then
-    os.remove(temporary)
-    errors.raise("io_error", "%s", message or why)
-  end
+  whole_file.write(path, function(write)
+    write(header_line(header))
+    for _, seed in ipairs(list) do write(by_seed[seed].line, "\n") end
+  end)
 end
 
 local Appender = {}

@@ -21,7 +21,7 @@ function run.define(parser)
   session.scenario(parser)
   arguments.add_integer(parser, "--seed", "Instead of the scenario's own", { argname = "SEED" })
   traces.options(parser)
-  parser:flag("--prove", "Run the seed again in a second process, and compare the two step by step.")
+  parser:flag("--prove", "Run the seed again in a second process, and compare step by step.")
   parser:flag("--quiet", "Print only the result.")
 end
 

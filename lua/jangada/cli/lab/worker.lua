@@ -1,8 +1,8 @@
 --- `jangada lab worker`: runs seeds of a campaign in a process of its own. jangada.cli.lab.pool
 --- starts it.
 --
--- It tells on descriptor 3, a line each: that it is ready, then what each seed came to, in the order
--- in which they were asked for. What scenario and protocol print goes nowhere.
+-- It tells on descriptor 3, a line each: that it is ready, then what each seed came to, in the
+-- order in which they were asked for. What scenario and protocol print goes nowhere.
 
 local arguments = require "jangada.cli.arguments"
 local environment = require "jangada.node.environment"

@@ -1,5 +1,5 @@
--- A campaign as a JUnit file, which every continuous integration reads: a test case for each seed. A
--- violation is a failure; what is unknown, or could not be run, an error.
+-- A campaign as a JUnit file, which every continuous integration reads: a test case for each seed.
+-- A violation is a failure; what is unknown, or could not be run, an error.
 
 local M = {}
 

@@ -1,5 +1,5 @@
--- Which seeds of a campaign are still to be run, and in which order: those that failed the last time
--- first.
+-- Which seeds of a campaign are still to be run, and in which order: those that failed the last
+-- time first.
 
 local Queue = {}
 Queue.__index = Queue
@@ -27,19 +27,25 @@ function M.new(seeds, done, first)
   return queue
 end
 
----Takes seeds.
+local function next_other(self)
+  local seed
+  repeat seed = self.next() until not seed or not (self.done[seed] or self.is_ahead[seed])
+  return seed
+end
+
+---Takes seeds: those that are to be first alone, as long as there are any.
 ---@param n integer how many at most
----@return integer[] seeds none when none waits
+---@return integer[] seeds ascending; none when none waits
 function Queue:take(n)
   local taken = {}
-  while #taken < n do
-    local seed = table.remove(self.ahead, 1)
-    if not seed then
-      repeat seed = self.next() until not seed or not (self.done[seed] or self.is_ahead[seed])
+  while #taken < n and #self.ahead > 0 do taken[#taken + 1] = table.remove(self.ahead, 1) end
+  if #taken == 0 then
+    for i = 1, n do
+      taken[i] = next_other(self)
+      if not taken[i] then break end
     end
-    if not seed then break end
-    taken[#taken + 1] = seed
   end
+  table.sort(taken)
   self.left = self.left - #taken
   return taken
 end

@@ -25,8 +25,8 @@ local function read_range(text, word)
   end
   from, to = math.tointeger(tonumber(from)), math.tointeger(tonumber(to))
   if not from or not to or from > to then
-    errors.raise("input_invalid", "seeds are A-B, or several of those with commas between, not '%s'",
-      text)
+    errors.raise("input_invalid",
+      "seeds are A-B, or several of those with commas between, not '%s'", text)
   end
   return {from = from, to = to}
 end
