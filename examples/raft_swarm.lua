@@ -1,6 +1,6 @@
--- The reference Raft, where each seed draws what it is up against: how many nodes, how slow and lossy
--- a network, how much work, for how long, and which faults. `jangada lab campaign FILE` runs it under
--- one seed after the other.
+-- The reference Raft, where each seed draws what it is up against: how many nodes, how slow and
+-- lossy a network, how much work, for how long, and which faults. `jangada lab campaign FILE` runs
+-- it under one seed after the other.
 
 local lab = require "jangada.lab"
 

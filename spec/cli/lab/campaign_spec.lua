@@ -43,7 +43,8 @@ local FAILING <const> = "if drawn < 10 then error('small') end"
 describe("jangada lab campaign", function()
   it("runs every seed once, and says what failed, grouped, with how to see it again", function()
     local path, directory = command.scenario(command.ticking(FAILING
-      .. " if drawn > 50 then node:reached('large') end if drawn > 500 then node:reached('huge') end"))
+      .. " if drawn > 50 then node:reached('large') end"
+      .. " if drawn > 500 then node:reached('huge') end"))
     local code, output = campaign(path, "--seeds", "1-120", "--json", directory .. "/r")
     assert.equal(1, code, output)
     local failed = {}
@@ -107,8 +108,8 @@ describe("jangada lab campaign", function()
     local path, directory = with_client([[
       if seed == 7 then os.execute("kill -INT $(ps -o ppid= -p $PPID)") end
       if seed > 7 then os.execute("sleep 0.02") end]])
-    local code, output = campaign(path, "--seeds", "1-100000", "--json", directory .. "/r", "--junit",
-      directory .. "/j")
+    local code, output = campaign(path, "--seeds", "1-100000", "--json", directory .. "/r",
+      "--junit", directory .. "/j")
     assert.equal(130, code, output)
     local count = #results(directory .. "/r")
     assert.matches(("INTERRUPTED: [%%d,]+ seeds left\n%d seeds: %d passed\n$"):format(count, count),
@@ -170,7 +171,8 @@ describe("jangada lab campaign", function()
     end
     table.sort(failed)
     command.write(path, command.ticking("if drawn < 3 then error('smaller') end"))
-    local _, output = command.run{"campaign", path, "--jobs", "1", "--seeds", "1-80", "--json", file}
+    local _, output = command.run{"campaign", path, "--jobs", "1", "--seeds", "1-80", "--json",
+      file}
     assert.matches(("the code has changed: %d seeds first that did not pass before\n"):format(
       #failed), output)
     local now = seeds_of(file)

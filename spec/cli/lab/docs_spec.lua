@@ -21,7 +21,8 @@ describe("docs/campaign.md", function()
     command.write(directory .. "/scenario.lua", blocks(text, "lua")[1])
     local build = os.getenv("BUILD") or "build"
     if build:sub(1, 1) ~= "/" then build = root .. "/" .. build end
-    command.write(directory .. "/jangada", ("#!/bin/sh\nLUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' "
+    command.write(directory .. "/jangada", ("#!/bin/sh\n"
+      .. "LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' "
       .. "LUA_CPATH='%s/?.so;;' exec lua5.4 %s/bin/jangada \"$@\"\n"):format(root, root, build,
       root))
     assert(os.execute("chmod +x " .. files.quote(directory .. "/jangada")))

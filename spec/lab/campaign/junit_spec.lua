@@ -30,7 +30,8 @@ again: jangada lab run a&lt;b&gt;.lua --seed 4</error>
   end)
 
   it("is XML whatever a message holds", function()
-    local text = format{{seed = 1, verdict = {kind = "x", message = "\0\1\27[1m\xff\n\t\xef\xbf\xbe"}}}
+    local bytes = "\0\1\27[1m\xff\n\t\xef\xbf\xbe"
+    local text = format{{seed = 1, verdict = {kind = "x", message = bytes}}}
     assert.is_nil(text:find("[\0-\8\11\12\14-\31\x80-\xff]"))
     local kept = format{{seed = 1, verdict = {kind = "x", message = "é\n"}}}
     assert.matches("é\n", kept, 1, true)
