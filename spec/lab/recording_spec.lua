@@ -102,6 +102,16 @@ describe("a recording", function()
     assert.same({1, last.state.term}, {last.log.first, last.log.last_term})
   end)
 
+  it("shows a turn that wrote, though the state is as it was", function()
+    local rows = record({nodes = 1, protocol = {name = "writer", source = [[return function(node)
+      node.state = {}
+      node:after(5, function()
+        node.db:update(function(tx) tx:ensure_bucket("b"):put("k", "v") end)
+      end) end]]}}, function(world) world:run(10) end)
+    local turns = of_kind(rows, "state")
+    assert.same({2, 5000, true}, {#turns, turns[2].time_us, turns[2].wrote})
+  end)
+
   it("shows faults, and what clients ask and are answered", function()
     local rows = record({nodes = 1, faults = {{at_ms = 20, kind = "pause", node = 1, for_ms = 100}},
       protocol = {name = "pong", source = [[return function(node)
