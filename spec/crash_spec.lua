@@ -1,7 +1,5 @@
 -- Crashed in every way a disk can: docs/crash.md says what each program tries. SEED=n: from there.
-local broken = require "spec.support.crash.broken"
 local fresh = require "spec.support.fresh"
-local mistakes = require "spec.support.crash.mistakes"
 local prove = require "spec.support.crash.prove"
 
 local seed = tonumber(os.getenv("SEED")) or os.time() % 100000
@@ -50,13 +48,4 @@ describe("a program that is no part of the proofs", function()
     assert.matches("No space left", pipe:read("a"))
     assert.is_nil((pipe:close()))
   end)
-end)
-
-describe("a store that", function()
-  for _, mistake in ipairs(mistakes) do
-    it(mistake.name .. " is found out #slow", function()
-      prove.finds(mistake.program, mistake.arguments, broken.build(mistake.directory,
-        mistake.changes), mistake.verdict)
-    end)
-  end
 end)
