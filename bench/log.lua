@@ -199,17 +199,17 @@ end
 ---------------------------------------------------------------------------------------------------
 -- Many appenders at a time, and what a checkpoint makes them wait
 
-local ONE <const> = make_entries(1, 1)
+local ONE <const>, NO_WAIT <const> = { entries = make_entries(1, 1) }, { wait = false }
 
 -- One appender, who waits for each commit.
 local function append_alone(_, log, count)
-  for _ = 1, count do log:save{ entries = ONE } end
+  for _ = 1, count do log:save(ONE) end
 end
 
 local function commit_one(db, log)
   local tx <close> = db:begin("write")
-  log:save{ entries = ONE }
-  return tx:commit{ wait = false }
+  log:save(ONE)
+  return tx:commit(NO_WAIT)
 end
 
 -- Each is a coroutine, which commits and lets the others go on until its ticket is durable.
@@ -232,7 +232,7 @@ end
 -- Their saves are folded into one transaction.
 local function append_folded(db, log, count)
   local function save_all()
-    for _ = 1, APPENDERS do log:save{ entries = ONE } end
+    for _ = 1, APPENDERS do log:save(ONE) end
   end
   for _ = 1, count // APPENDERS do db:update(save_all) end
 end
