@@ -179,6 +179,26 @@ describe("on_commit of a commit that is not waited for", function()
     assert.same({ "rollback", "before" }, ran)
   end)
 
+  it("does not run when the disk is too full for the commit: on_rollback does", function()
+    assert.equal("no_space\t1\nrollback, after\n", (journals.run_held([[
+      local ran = {}
+      local function note(what) return function() ran[#ran + 1] = what end end
+      local tx = db:begin("write")
+      tx:on_commit(note("commit"))
+      tx:on_rollback(note("rollback"))
+      tx:bucket("b"):put("large", ("v"):rep(1 << 20)) -- it has no place in the journal
+      fill()
+      print(code(tx.commit, tx, { wait = false }), db:stats().rollbacks)
+      free()
+      local after = db:begin("write")
+      after:on_commit(note("after"))
+      after:commit{ wait = false }
+      db:flush()
+      print(table.concat(ran, ", "))
+      db:close()
+    ]])))
+  end)
+
   it("stays alive until then, though nobody holds its transaction or ticket", function()
     local rig, ran = journals.rig(), {}
     for i = 1, 50 do later(rig, tostring(i), ran, i) end
