@@ -142,6 +142,8 @@ $(BUILD)/bench/peers: bench/peers/peers.go | peers-deps
 
 bench-lab: all ## events a second of the lab
 	@$(RUN) bench/lab.lua
+	@$(RUN) bin/jangada lab campaign examples/raft_swarm.lua --seeds 1-200 --jobs 2
+	@$(RUN) bin/jangada lab campaign examples/raft_swarm.lua --seeds 1-200 --jobs 2 --duration 20000
 
 bench-check: ## histories a second of the checker
 	@$(RUN) bench/check.lua

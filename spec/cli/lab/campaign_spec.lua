@@ -104,6 +104,17 @@ describe("jangada lab campaign", function()
     for i = 1, 40 do assert.equal(i, seeds[i]) end
   end)
 
+  it("shares its file with another campaign", function()
+    local path, directory = with_client("os.execute('sleep 0.02')")
+    local file = directory .. "/r"
+    command.must(0, {"campaign", path, "--seeds", "1", "--json", file})
+    command.run({"campaign", path, "--seeds", "1-30", "--json", file}, ("& LUA_CPATH='%s/?.so;;' "
+      .. "lua5.4 bin/jangada lab campaign %s --seeds 31-60 --json %s; wait"):format(
+      os.getenv("BUILD") or "build", path, file))
+    assert.equal(60, #results(file))
+    assert.matches("\n60 seeds: 60 passed\n$", command.must(0, {"merge", file}))
+  end)
+
   it("stops at Ctrl-C with what it has", function()
     local path, directory = with_client([[
       if seed == 7 then os.execute("kill -INT $(ps -o ppid= -p $PPID)") end

@@ -113,19 +113,26 @@ local function tick(c)
 end
 
 -- What is there of earlier runs: results that need not be made again, and seeds to begin with.
+---@return table<integer, boolean> done
+---@return integer[] first
+---@return boolean|nil is_other results of other code are there
 local function resume(args, header, seeds, tally)
   local done, first = {}, {}
   if not args.json then return done, first end
-  local before, by_seed = results.read(args.json)
+  local before, by_seed, is_whole = results.read(args.json)
+  local is_other = before and not results.are_one(header, before)
   local kept
   kept, first = results.plan(header, before, by_seed, args.again)
-  header.first = first
-  results.write(args.json, header, kept)
+  -- A file that can be gone on with is left in its place: another campaign may add to it, too.
+  if not is_whole or is_other or args.again then
+    header.first = first
+    results.write(args.json, header, kept)
+  end
   for seed, entry in pairs(kept) do
     done[seed] = true
     if seeds:has(seed) then tally:add(entry.result) end
   end
-  return done, first, before and not results.are_one(header, before)
+  return done, first, is_other
 end
 
 local function announce(screen, args, c, first, is_other)

@@ -103,24 +103,27 @@ end
 ---@param path string
 ---@return jangada.cli.Header|nil header nil: there is no such file, or nothing in it
 ---@return table<integer, {line: string, result: table}> by_seed
+---@return boolean is_whole lines can be added to it
 ---Raises `input_invalid`.
 function results.read(path)
   local file <close> = io.open(path, "rb")
-  if not file then return nil, {} end
+  if not file then return nil, {}, false end
   local first, message = file:read("L")
   if message then errors.raise("input_invalid", "%s: %s", path, message) end
-  if not first then return nil, {} end
+  if not first then return nil, {}, false end
   local header, by_seed, number = decode_header(first, path), {}, 1
+  local is_whole = first:sub(-1) == "\n"
   for line in file:lines("L") do
     number = number + 1
-    if line:sub(-1) ~= "\n" then break end
+    is_whole = line:sub(-1) == "\n"
+    if not is_whole then break end
     local ok, result = pcall(results.decode, line, number)
     if not ok then
       errors.raise("input_invalid", "%s: %s", path, errors.is(result) and result.message or result)
     end
     by_seed[result.seed] = { line = line:sub(1, -2), result = result }
   end
-  return header, by_seed
+  return header, by_seed, is_whole
 end
 
 --- Which of the seeds read need not be run again, and which are to be run first.

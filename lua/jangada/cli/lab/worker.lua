@@ -93,8 +93,8 @@ function worker.run(args, cli)
   for seed in seeds.parse(args.seeds):each() do
     if streams.caught() then break end
     local row, goes_on = result_of(scenario, seed, args)
-    out:write(lines.row(row), "\n"):flush()
-    if not goes_on then break end
+    out:write(lines.row(row), "\n")
+    if not out:flush() or not goes_on then break end -- nobody listens; it is not to go on
   end
   return cli.OK
 end
