@@ -257,15 +257,16 @@ static void check_append(lua_State *L, jg_bucket *b, lua_Integer n) {
   if (!past) raise_not_past(L);
 }
 
-/* All has been checked. One cursor for all: LMDB then stays on the last page. */
+/* All has been checked. One cursor for all: LMDB then stays on the last page; a single item needs
+** none. */
 static int append_all(lua_State *L, jg_bucket *b, lua_Integer n) {
-  MDB_cursor *cursor;
+  MDB_cursor *cursor = NULL;
   MDB_val value;
   jg_key key;
   bool has_list = lua_istable(L, 2);
   size_t skip = b->prefixed ? JG_PREFIX_SIZE : 0;
   unsigned flags = b->prefixed ? 0 : MDB_APPEND; /* behind a prefix another bucket may follow */
-  int rc = mdb_cursor_open(b->tx->txn, b->dbi, &cursor);
+  int rc = n > 1 ? mdb_cursor_open(b->tx->txn, b->dbi, &cursor) : 0;
   if (rc != 0) return rc;
   append_key(L, b, 1, &key);
   uint64_t first = has_list ? 0 : jg_get_u64(key.bytes + skip);
@@ -280,7 +281,7 @@ static int append_all(lua_State *L, jg_bucket *b, lua_Integer n) {
     if (rc == MDB_KEYEXIST && i > 1) rc = MDB_CORRUPTED; /* they ascend */
     lua_pop(L, 1);
   }
-  mdb_cursor_close(cursor);
+  if (cursor != NULL) mdb_cursor_close(cursor);
   return rc;
 }
 
