@@ -89,7 +89,7 @@ end
 ---  directory     where the stores stay, as n1.db...; temporary ones without it
 ---  faults        a plan, or what to draw one by (jangada.lab.faults)
 ---  clients       functions of a client, or objects with start(client): c1, c2...
----  invariants    names of jangada.lab.invariants, or own ones; all of those there without it
+---  invariants    names of jangada.lab.invariants, or own ones; those of Raft without it
 ---  observe       is called with a table for each thing that happens, and the world
 ---  events_max    how many events the run may take (10^7)
 ---  queue_max     how many messages and timers may wait (200000)
@@ -115,8 +115,7 @@ function M.new(options)
     events_max = config.events_max, queue_max = config.queue_max, maybe_rate = config.maybe_rate,
     disk = disks.new(config.directory, config.durability, ids),
   }
-  world.invariants, world.turn_judges, world.commit_judges =
-    invariants.new(world, config.invariants)
+  invariants.install(world, config.invariants)
   for i, id in ipairs(ids) do
     local machine = machines.new(world, id, i, others(ids, id))
     world.nodes[i], world.endpoints[id] = machine, machine

@@ -43,17 +43,19 @@ describe("Raft", function()
   end)
 
   it("is caught when a vote does not look at the candidate's log", function()
-    is_caught("blind_votes", 50, {log_committed = true, state_machine_safety = true})
+    is_caught("blind_votes", 50, {leader_completeness = true})
   end)
 
   it("is caught when half of the members pass for a majority", function()
     is_caught("minority", 50, {election_safety = true, state_machine_safety = true,
-      log_committed = true})
+      leader_completeness = true, log_committed = true,
+      acknowledged_durable = true})
   end)
 
   it("is caught when a follower appends what does not follow its log", function()
     is_caught("no_check", 200, {log_matching = true, state_machine_safety = true,
-      log_committed = true, log_entry_term_fell = true, log_commit_past_end = true})
+      leader_completeness = true, log_committed = true,
+      log_entry_term_fell = true, log_commit_past_end = true})
   end)
 
   it("runs the same seed to the same end", function()

@@ -4,9 +4,7 @@ local labs = require "spec.support.labs"
 local function judge(body, options)
   local config = {nodes = 2, invariants = false}
   for name, value in pairs(options or {}) do config[name] = value end
-  if not config.invariants then
-    config.invariants = {"election_safety", "log_matching", "state_machine_safety"}
-  end
+  config.invariants = config.invariants or {"raft"}
   local world <close> = labs.world(body, config)
   return world:run(100)
 end
@@ -220,6 +218,195 @@ describe("log matching", function()
 
   it("has nothing to say of nodes without a log", function()
     innocent("node.db:update(function(tx) tx:ensure_bucket('other'):put('k', node.id) end)")
+  end)
+end)
+
+describe("leader append only", function()
+  local head = "local log = require('jangada.log').open(node.db, 'replog') "
+  local entries = "{{term = 1, data = 'a'}, {term = 1, data = 'b'}}"
+
+  -- n1 leads in term 1 from the beginning, and does this to its log of two entries.
+  local function leader(what, role)
+    return head .. [[
+      if node.id == "n2" then return end
+      if log:last_index() > 0 then return end
+      node.state = {role = "leader", term = 1}
+      log:save{term = 1, entries = ]] .. entries .. [[}
+      node:after(10, function()
+        node.state.role = "]] .. (role or "leader") .. [["
+        log:save]] .. what .. [[
+
+      end)
+    ]]
+  end
+
+  it("finds a leader that removes what its log had, or replaces it", function()
+    local verdict = guilty("leader_append_only", leader("{first = 2, entries = {}}"))
+    assert.equal("n1 leads in term 1 and replaces or removes the entry of its log at index 2",
+      verdict.message)
+    guilty("leader_append_only", leader("{term = 2, first = 1, entries = {{term = 2, data = ''}}}"))
+  end)
+
+  it("lets a leader append and compact, and a follower replace", function()
+    innocent(leader("{entries = {{term = 1, data = 'c'}}}"))
+    innocent(leader("{commit = 2, snapshot = {index = 2, term = 1}, compact = 2}"))
+    innocent(leader("{first = 2, entries = {}}", "follower"))
+    innocent(leader("{first = 2, entries = {}}", "follower"),
+      {faults = {{at_ms = 5, kind = "crash", node = "n1", for_ms = 10}}})
+  end)
+end)
+
+describe("leader completeness", function()
+  local head = "local log = require('jangada.log').open(node.db, 'replog') "
+
+  -- n1 leads in term 1 and commits what it has in its log; n2 has this in its own and leads in a
+  -- later term.
+  local function later(data, term)
+    return head .. [[
+      if node.id == "n1" then
+        log:save{term = 1, entries = {{term = 1, data = "a"}, {term = 1, data = "b"}}}
+        node.state = {role = "leader", term = 1}
+        node:after(10, function()
+          node:committed(1, 1, "a")
+          node:committed(2, 1, "b")
+        end)
+      else
+        log:save{term = 1, entries = {]] .. data .. [[}}
+        node.state = {role = "follower", term = 1}
+        node:after(20, function() node.state = {role = "leader", term = ]] .. term .. [[} end)
+      end
+    ]]
+  end
+
+  it("finds a leader that lacks what was committed before it", function()
+    local verdict = guilty("leader_completeness", later("{term = 1, data = 'a'}", 2))
+    assert.equal(20000, verdict.time_us)
+    assert.equal("n2 leads in term 2 without the entry at index 2, term 1, which was committed by "
+      .. "term 1", verdict.message)
+  end)
+
+  it("finds a leader of an earlier term that commits what a later one lacks", function()
+    local verdict = guilty("leader_completeness",
+      (later("{term = 1, data = 'a'}", 2):gsub("after%(20", "after(5")))
+    assert.equal(10000, verdict.time_us)
+  end)
+
+  it("lets a leader lead that has it all, and one that leads no more", function()
+    innocent(later("{term = 1, data = 'a'}, {term = 1, data = 'b'}", 2))
+    innocent((later("", 2):gsub('role = "leader", term = 2', 'role = "candidate", term = 2')))
+  end)
+end)
+
+describe("the term and the commit index", function()
+  it("do not fall", function()
+    guilty("term_monotonic", [[
+      node.state = {term = 3}
+      node:after(10, function() node.state.term = 2 end)
+    ]])
+    guilty("commit_monotonic", [[
+      node.state = {term = 3, commit = 3}
+      node:after(10, function() node.state.commit = 2 end)
+    ]])
+    innocent[[
+      node.state = {term = 3, commit = 1}
+      node:every(10, function()
+        node.state.term, node.state.commit = node.state.term + 2, node.state.commit + 1
+      end)
+    ]]
+  end)
+
+  it("are not the same after a restart: a commit index may be behind, a term may not", function()
+    local plan = {{at_ms = 50, kind = "crash", node = 1, for_ms = 0}}
+    local function body(name)
+      return "node.state = {" .. name .. " = 1} node:after(10, function() node.state." .. name
+        .. " = 2 end)"
+    end
+    innocent(body("commit"), {faults = plan})
+    assert.equal(50000, guilty("term_monotonic", body("term"), {faults = plan}).time_us)
+  end)
+end)
+
+describe("what a client was told", function()
+  local head = "local log = require('jangada.log').open(node.db, 'replog') "
+  local function told(data, ms)
+    return function(client) client:after(ms or 10, function() client:acknowledged(data) end) end
+  end
+
+  it("was committed before", function()
+    local body = "node:after(5, function() node:committed(1, 1, 'a') end)"
+    innocent(body, {clients = {told("a")}})
+    local verdict = guilty("acknowledged_durable", body, {clients = {told("b")}})
+    assert.equal('c1 was told that something is committed which no node has told of: "b"',
+      verdict.message)
+    guilty("acknowledged_durable", body, {clients = {told("a", 4)}})
+  end)
+
+  -- Three nodes have the entry in their logs, some of them not for long.
+  local function body(forgetful)
+    return head .. [[
+      if log:last_index() == 0 and node:now() == 0 then
+        log:save{term = 1, entries = {{term = 1, data = "a"}}}
+        node:committed(1, 1, "a")
+      end
+      if (]] .. forgetful .. [[):find(node.id) then
+        node:after(20, function() log:save{first = 1, entries = {}} end)
+      end
+    ]]
+  end
+
+  it("stays in the logs of a majority, crashed ones too", function()
+    local crash = {{at_ms = 30, kind = "crash", node = "n1", for_ms = 40}}
+    innocent(body("'n1'"), {nodes = 3, clients = {told("a")}, faults = crash})
+    local verdict = guilty("acknowledged_durable", body("'n1n3'"),
+      {nodes = 3, clients = {told("a")}, faults = crash})
+    assert.equal(20000, verdict.time_us)
+    assert.equal("c1 was told that the entry at index 1, term 1 is committed, which is in 1 of 3 "
+      .. "logs", verdict.message)
+    guilty("acknowledged_durable", body("'n1n3'"), {nodes = 3, clients = {told("a", 25)}})
+  end)
+
+  it("may be covered by a snapshot", function()
+    innocent((body("'n1n2n3'"):gsub("{first = 1, entries = {}}",
+      "{commit = 1, snapshot = {index = 1, term = 1}, compact = 1}")),
+      {nodes = 3, clients = {told("a"), told("a", 60)},
+        faults = {{at_ms = 50, kind = "crash", node = 2, for_ms = 40}}})
+  end)
+end)
+
+describe("consensus", function()
+  local pack = {invariants = {"consensus"}}
+
+  it("has one value, by whatever ballots, told whenever", function()
+    local body = "node:trace('propose', {value = 'a'}) node:trace('propose', {value = 'b'}) "
+    innocent(body .. [[
+      node:every(10, function() node:committed(1, node:now(), "a") end)
+      node:committed(7, 1, "b")
+    ]], pack)
+    local verdict = guilty("agreement",
+      body .. "node:committed(1, 1, node.id == 'n1' and 'a' or 'b')", pack)
+    assert.equal('n2 holds another value for chosen at 1 than n1: "b"', verdict.message)
+  end)
+
+  it("has a value that was proposed", function()
+    local body = [[
+      if node.id == "n1" then node:trace("propose", {value = "a"}) end
+      node:trace("other", {value = "b"})
+      node:trace("propose")
+      node:committed(1, 1, node.id == "n2" and options.value or "a")
+    ]]
+    innocent(body, {invariants = {"consensus"}, options = {value = "a"}})
+    local verdict = guilty("validity", body,
+      {invariants = {"validity", "agreement"}, options = {value = "b"}})
+    assert.equal('n2 holds a value for chosen at 1 that nobody has proposed: "b"', verdict.message)
+  end)
+end)
+
+describe("a pack", function()
+  it("stands for several invariants, each of them once", function()
+    local world <close> = labs.world("", {invariants = {"validity", "consensus", "committed"}})
+    local names = {}
+    for i, invariant in ipairs(world.invariants) do names[i] = invariant.name end
+    assert.same({"validity", "agreement", "acknowledged_durable"}, names)
   end)
 end)
 

@@ -38,6 +38,7 @@ function M.scenario(seed, protocol)
       loss = chance:chance(0.5) and chance:logarithmic(0.001, 0.2) or 0},
     faults = {duration_ms = FAULTS_MS},
     clients = {stream},
+    invariants = {"raft"},
     events_max = 500000,
   }, stream
 end

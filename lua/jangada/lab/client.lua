@@ -100,6 +100,12 @@ function Client:on(kind, fn)
   self.handlers[kind] = fn
 end
 
+---Says that this client was told that something is committed: the invariants judge by it.
+---@param data string as nodes tell it by node:committed
+function Client:acknowledged(data)
+  self.world:judge_acknowledged(self, data)
+end
+
 ---Runs a function later.
 ---@param ms number from now
 ---@param fn fun()

@@ -81,6 +81,9 @@ function M.new(world)
 
   function host.noted(machine, name, fields, digest)
     trace:fold_name(name, digest + machine.index)
+    for _, invariant in ipairs(world.judges.noted or {}) do
+      invariant:noted(machine, name, fields)
+    end
     if trace.observe then
       trace:row{kind = "trace", node = machine.id, name = name, fields = fields}
     end
@@ -92,7 +95,7 @@ function M.new(world)
     if trace.observe then
       trace:row{kind = "commit", node = machine.id, index = index, term = term, data = data}
     end
-    if world.commit_judges then world:judge_commit(machine, index, term, data) end
+    if world.judges.committed then world:judge_commit(machine, index, term, data) end
   end
 
   function host.reached(machine, name)

@@ -49,28 +49,34 @@ local function fail_turn(self, machine, failure)
     traceback = verdicts.own_part(failure.traceback)}
 end
 
----Judges what a node says it holds committed. For the host of a world with `commit_judges`.
+local function fail_invariant(self, invariant, id, message)
+  self:fail{kind = "invariant_violated", name = invariant.name, node = id, message = message}
+end
+
+---Judges what a node says it holds committed. For the host, if there is who judges it.
 function World:judge_commit(machine, index, term, data)
-  local judges = self.commit_judges
+  local judges, hash = self.judges.committed, plain.hash_string(data)
   for i = 1, #judges do
     local invariant = judges[i]
-    local message = invariant:committed(machine, index, term, data)
-    if message then
-      self:fail{kind = "invariant_violated", name = invariant.name, node = machine.id,
-        message = message}
-    end
+    local message = invariant:committed(machine, index, term, data, hash)
+    if message then fail_invariant(self, invariant, machine.id, message) end
+  end
+end
+
+---Judges what a client was told. For the client.
+function World:judge_acknowledged(client, data)
+  for _, invariant in ipairs(self.judges.acknowledged or {}) do
+    local message = invariant:acknowledged(client, data)
+    if message then fail_invariant(self, invariant, nil, message) end
   end
 end
 
 local function judge_turn(self, machine, wrote)
-  local judges = self.turn_judges
+  local judges = self.judges.turn
   for i = 1, #judges do
     local invariant = judges[i]
     local message = invariant:turn(machine, wrote)
-    if message then
-      self:fail{kind = "invariant_violated", name = invariant.name, node = machine.id,
-        message = message}
-    end
+    if message then fail_invariant(self, invariant, machine.id, message) end
   end
 end
 
@@ -94,7 +100,7 @@ local function new_finish(world)
       trace:row{kind = "state", node = machine.id, state = plain.clone(machine.state),
         wrote = wrote or nil}
     end
-    if world.turn_judges then judge_turn(world, machine, wrote) end
+    if world.judges.turn then judge_turn(world, machine, wrote) end
   end
 end
 

@@ -11,6 +11,7 @@
 --     world:run_until(function() return stream.done end, 10000)
 
 local errors = require "jangada.errors"
+local encoding = require "jangada.raft.command"
 
 local Stream = {}
 Stream.__index = Stream
@@ -92,10 +93,18 @@ local function follow(self, leader)
   end
 end
 
+local function acknowledge(self)
+  local client, first = self.client, self.acknowledged + 1
+  for i, payload in ipairs(self.batch) do
+    client:acknowledged(encoding.encode(client.id, first + i - 1, payload))
+  end
+end
+
 local submit
 
 local function on_answer(self, answer)
   if answer and answer.type == "submit_ok" then
+    if self.client.world.judges.acknowledged then acknowledge(self) end
     self.acknowledged = self.acknowledged + #self.batch
     self.results = answer.results
     if fill_batch(self) then submit(self) else self.done = true end

@@ -48,9 +48,7 @@ end
 function World:boot(machine)
   note(self, {kind = "boot", node = machine.id, index = machine.index})
   machine.cause = nil
-  for _, invariant in ipairs(self.invariants) do
-    if invariant.booted then invariant:booted(machine) end
-  end
+  for _, invariant in ipairs(self.judges.booted or {}) do invariant:booted(machine) end
   self.in_turn = true
   local ok, failure, digest, wrote = pcall(machines.boot, machine)
   self.in_turn = false
@@ -278,8 +276,7 @@ function M.new(parts)
     endpoints = {},                  -- id -> machine or client
     client_count = 0,
     invariants = {},                 -- all of them
-    turn_judges = false,             -- those that look at every turn, if there are any
-    commit_judges = false,           -- those that look at what is committed
+    judges = {},                     -- name of a function -> the invariants that have it, or false
     marks = {},                      -- name -> how often reached
 
     events = 0, timers_fired = 0, sent = 0, delivered = 0, lost = 0,

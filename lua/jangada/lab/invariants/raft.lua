@@ -1,0 +1,113 @@
+-- The invariants of Raft: those of Figure 3 of the extended paper (Ongaro and Ousterhout), and what
+-- a node's term and commit index promise. They read node.state.role, .term and .commit, what nodes
+-- tell node:committed, and their logs (jangada.lab.invariants.logs).
+
+local plain = require "jangada.node.plain"
+
+local mix = plain.mix
+
+local M = {}
+
+function M.election_safety()
+  local leaders = {} -- term -> id of the node that led in it
+  return {
+    name = "election_safety",
+    turn = function(_, machine)
+      local state = machine.state
+      if type(state) ~= "table" or state.role ~= "leader" or state.term == nil then return nil end
+      local leader = leaders[state.term]
+      if leader == nil then
+        leaders[state.term] = machine.id
+      elseif leader ~= machine.id then
+        return ("%s and %s both lead in term %s"):format(leader, machine.id, state.term)
+      end
+    end,
+  }
+end
+
+function M.leader_append_only(shared)
+  local logs = shared.logs()
+  local leading = {} -- id -> the term in which it led after its last turn
+  return {
+    name = "leader_append_only",
+    booted = function(_, machine) leading[machine.id] = nil end,
+    turn = function(_, machine)
+      local state, id = machine.state, machine.id
+      local term = type(state) == "table" and state.role == "leader" and state.term or nil
+      if term ~= nil and leading[id] == term and logs.removed then
+        return ("%s leads in term %s and replaces or removes the entry of its log at index %d")
+          :format(id, term, logs.removed)
+      end
+      leading[id] = term
+    end,
+  }
+end
+
+-- Only hashes are kept.
+function M.state_machine_safety()
+  local chosen = {}         -- index -> hash of term and data
+  local ids, terms = {}, {} -- index -> the node that said so first, and the term
+  local applied = {}        -- id -> the last index in this boot
+  return {
+    name = "state_machine_safety",
+    booted = function(_, machine) applied[machine.id] = nil end,
+    committed = function(_, machine, index, term, _, data_hash)
+      local id = machine.id
+      local last = applied[id]
+      applied[id] = index
+      if last and index ~= last + 1 then
+        return ("%s applied index %d after index %d"):format(id, index, last)
+      end
+      local hash = mix(term, data_hash)
+      local known = chosen[index]
+      if known == nil then
+        chosen[index], ids[index], terms[index] = hash, id, term
+      elseif known ~= hash then
+        return ("index %d is committed in term %d on %s, and differently in term %d on %s"):format(
+          index, terms[index], ids[index], term, id)
+      end
+    end,
+  }
+end
+
+-- Over restarts: the term is in what a node saves before it acts on it.
+function M.term_monotonic()
+  local terms = {} -- id -> the last one
+  return {
+    name = "term_monotonic",
+    turn = function(_, machine)
+      local state, id = machine.state, machine.id
+      local term = type(state) == "table" and state.term
+      if math.type(term) ~= "integer" then return nil end
+      local known = terms[id]
+      if term == known then return nil end
+      if known and term < known then
+        return ("%s goes back from term %d to term %d"):format(id, known, term)
+      end
+      terms[id] = term
+    end,
+  }
+end
+
+-- Within a boot: the saved commit index is a hint, and may be behind.
+function M.commit_monotonic()
+  local commits = {} -- id -> the last one
+  return {
+    name = "commit_monotonic",
+    booted = function(_, machine) commits[machine.id] = nil end,
+    turn = function(_, machine)
+      local state, id = machine.state, machine.id
+      local commit = type(state) == "table" and state.commit
+      if math.type(commit) ~= "integer" then return nil end
+      local known = commits[id]
+      if commit == known then return nil end
+      if known and commit < known then
+        return ("%s takes back what it held for committed: index %d after index %d"):format(id,
+          commit, known)
+      end
+      commits[id] = commit
+    end,
+  }
+end
+
+return M
