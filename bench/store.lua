@@ -1,15 +1,15 @@
 -- The store against the same loops in C on liblmdb, and against py-lmdb where it is installed.
 --
--- Each figure is the median of several runs, each in a process of its own, the runs of the peers
--- taking turns with ours, so that a slow phase of the machine is everybody's. What counts is the
--- ratio.
+-- Each program runs several times, each time in a process of its own, in rounds in which everybody
+-- has a turn, so that a slow phase of the machine is everybody's. Rates are those of the median
+-- run, ratios those of the median round. What counts is the ratio.
 --
 -- usage: lua5.4 bench/store.lua [COUNT] [RUNS]
 
 local screens = require "jangada.cli.screen"
 
 local COUNT <const> = math.tointeger(tonumber(arg[1])) or 1000000
-local RUNS <const> = math.tointeger(tonumber(arg[2])) or 3
+local RUNS <const> = math.tointeger(tonumber(arg[2])) or 5
 local SIZE <const>, BATCH <const> = 256, 1000
 local BUILD <const> = os.getenv("BUILD") or "build"
 
@@ -27,8 +27,9 @@ local function remove(path)
 end
 
 local function median(list)
-  table.sort(list)
-  return list[(#list + 1) // 2]
+  local sorted = table.move(list, 1, #list, 1, {})
+  table.sort(sorted)
+  return sorted[(#sorted + 1) // 2]
 end
 
 local PYTHON <const> = "/usr/bin/python3" -- Debian's, with Debian's lmdb
@@ -55,9 +56,9 @@ local loads = { -- title, loop, floors: to the C loop, to py-lmdb
 
 local screen = screens.new()
 
--- Items a second, by program.
+-- Items a second by program, and how many times as fast as each of the others ours is.
 local function measure(title, kind, with_python)
-  local seconds, rate = {}, {}
+  local seconds, rate, speed = {}, {}, {}
   for turn = 1, RUNS do
     screen:progress(turn - 1, RUNS, title)
     for who in pairs(programs) do
@@ -70,8 +71,12 @@ local function measure(title, kind, with_python)
     end
   end
   screen:clear()
-  for who, list in pairs(seconds) do rate[who] = COUNT / median(list) end
-  return rate
+  for who, list in pairs(seconds) do
+    local ratios = {}
+    for turn, its in ipairs(list) do ratios[turn] = its / seconds.ours[turn] end
+    rate[who], speed[who] = COUNT / median(list), median(ratios)
+  end
+  return rate, speed
 end
 
 local function verdict(ratio, floor)
@@ -79,16 +84,16 @@ local function verdict(ratio, floor)
   return ("%.2f %s %.2f"):format(ratio, ratio >= floor and ">=" or "BELOW", floor)
 end
 
-screen:print("%d entries of %d bytes, 8-byte keys; median of %d runs; items a second", COUNT, SIZE,
-  RUNS)
+screen:print("%d entries of %d bytes, 8-byte keys; medians of %d rounds; items a second", COUNT,
+  SIZE, RUNS)
 run("ours", "append", file)
 local rows = {}
 for i, load in ipairs(loads) do
   local title, kind, to_c, to_python = table.unpack(load)
-  local rate = measure(title, kind, to_python)
+  local rate, speed = measure(title, kind, to_python)
   rows[i] = { title, screens.thousands(rate.ours), screens.thousands(rate.c),
-    rate.python and screens.thousands(rate.python) or "-", verdict(rate.ours / rate.c, to_c),
-    verdict(rate.python and rate.ours / rate.python, to_python) }
+    rate.python and screens.thousands(rate.python) or "-", verdict(speed.c, to_c),
+    verdict(speed.python, to_python) }
 end
 screen:table({ "load", "jangada", "C loop", "py-lmdb", "to the C loop", "to py-lmdb" }, rows)
 for _, suffix in ipairs{ "", ".ours", ".c", ".python" } do remove(file .. suffix) end
