@@ -84,7 +84,7 @@ end
 ---  nodes         how many: n1, n2... (3)
 ---  protocol      path of a Lua file, name of a module, or {source = text, name = string}
 ---  options       plain data: the second argument of the protocol
----  network       {delay_ms = {least, most}, loss = 0..1} ({1, 10}, 0)
+---  network       {delay_ms = {least, most}, loss = 0..1, ...} ({1, 10}, 0; jangada.lab.network)
 ---  durability    "none", "commit" or "journal", of the stores ("none")
 ---  directory     where the stores stay, as n1.db...; temporary ones without it
 ---  faults        a plan, or what to draw one by (jangada.lab.faults)

@@ -57,6 +57,14 @@ describe("a plan of faults", function()
     end
   end)
 
+  it("draws no cut for a world of one node", function()
+    for seed = 1, 40 do
+      for _, fault in ipairs(faults.plan({}, oracles.new(seed), {"n1"})) do
+        assert.is_nil(fault.from or fault.to or fault.order, fault.kind)
+      end
+    end
+  end)
+
   it("loses one kind without another being drawn otherwise", function()
     for seed = 1, 30 do
       local all, one = {}, drawn(seed, {duration_ms = 5000, kinds = {"crash"}})
@@ -78,6 +86,22 @@ describe("a plan of faults", function()
       assert.equal("option_invalid", (labs.code_of(plan, given)))
     end
     assert.equal("option_unknown", (labs.code_of(plan, {duration_ms = 5, often = true})))
+    for _, fault in ipairs{
+      {kind = "one_way", from = {"n1"}}, {kind = "one_way", from = {"n1"}, to = {{}}},
+      {kind = "partial", from = 1, to = 1.5}, {kind = "isolate", node = {}},
+      {kind = "bridge", node = 1, side = true}, {kind = "ring", order = false},
+      {kind = "flapping", node = 1, cut_ms = 5},
+      {kind = "flapping", node = 1, cut_ms = 5, open_ms = 0},
+      {kind = "slow", from = 1}, {kind = "slow", delay_ms = {"normal", 1, 2}},
+      {kind = "duplication", rate = 2}, {kind = "reorder", rate = 0.5},
+      {kind = "partition", groups = {1}}, {kind = "delay", delay_ms = {5, 1}},
+    } do
+      fault.at_ms = 1
+      local code, message = labs.code_of(plan, {fault})
+      assert.equal("option_invalid", code)
+      assert.matches("^fault 1 of the plan, of kind " .. fault.kind, message)
+    end
+    assert.equal("option_unknown", (labs.code_of(plan, {{at_ms = 1, kind = "fifo", node = 1}})))
   end)
 end)
 
@@ -116,6 +140,43 @@ describe("a plan that runs", function()
       {at_ms = 90, kind = "delay", delay_ms = {1, 2}, for_ms = 5},
       {at_ms = 100, kind = "crash", node = "leader", for_ms = 0},
     })
+  end)
+
+  it("does so with all that happens to links", function()
+    local rows = {}
+    local world <close> = labs.world("", {nodes = 4, faults = {
+      {at_ms = 10, kind = "duplication", rate = 0.5, for_ms = 5},
+      {at_ms = 20, kind = "corruption", rate = 0.5, for_ms = 5},
+      {at_ms = 30, kind = "reorder", rate = 0.5, late_ms = {1, 9}, for_ms = 5},
+      {at_ms = 40, kind = "fifo", for_ms = 5},
+      {at_ms = 50, kind = "slow", from = {1}, to = {"n2"}, delay_ms = {"constant", 5}, for_ms = 5},
+      {at_ms = 60, kind = "clog", from = 1, to = 2, for_ms = 5},
+      {at_ms = 70, kind = "one_way", from = {1}, to = {2, 3}, for_ms = 5},
+      {at_ms = 80, kind = "partial", from = {1}, to = {2}, for_ms = 5},
+      {at_ms = 90, kind = "isolate", node = 1, for_ms = 5},
+      {at_ms = 100, kind = "bridge", node = 1, side = {2}, for_ms = 5},
+      {at_ms = 110, kind = "ring", order = {1, 2, 3, 4}, for_ms = 5},
+      {at_ms = 120, kind = "star", node = 1, for_ms = 5},
+      {at_ms = 130, kind = "flapping", node = 1, cut_ms = 2, open_ms = 2, for_ms = 5},
+    }, observe = function(event)
+      if event.time_us > 0 and event.kind ~= "fault" then
+        local what = event.shape or event.rate
+        if what == nil then what = event.fifo end
+        rows[#rows + 1] = ("%d %s %s %d"):format(event.time_us // 1000, event.kind, tostring(what),
+          #(event.links or {}))
+      end
+    end})
+    world:run(200)
+    assert.same({
+      "10 duplication 0.5 0", "15 duplication 0 0", "20 corruption 0.5 0", "25 corruption 0 0",
+      "30 reorder 0.5 0", "35 reorder 0 0", "40 fifo true 0", "45 fifo false 0",
+      "50 slow nil 1", "55 mend nil 1", "60 clog nil 1", "65 mend nil 1",
+      "70 cut one_way 2", "75 mend one_way 2", "80 cut partial 2", "85 mend partial 2",
+      "90 cut isolate 6", "95 mend isolate 6", "100 cut bridge 4", "105 mend bridge 4",
+      "110 cut ring 4", "115 mend ring 4", "120 cut star 6", "125 mend star 6",
+      "130 cut flapping 6", "132 mend flapping 6", "134 cut flapping 6", "135 mend flapping 6",
+    }, rows)
+    assert.is_false(world.network.is_troubled)
   end)
 
   it("ends nothing that another fault has begun since", function()

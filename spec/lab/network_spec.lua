@@ -31,7 +31,7 @@ describe("the network", function()
   it("gives the messages that are not lost the delays they have without loss", function()
     local sure, lossy = network{}, network{loss = 0.5}
     for i = 1, 200 do
-      if i == 100 then lossy:set_loss(0.9) end
+      if i == 100 then lossy:set_rate("loss", 0.9) end
       local delay = lossy:fate("n1", "n2")
       local expected = sure:fate("n1", "n2")
       if delay then assert.equal(expected, delay) end
@@ -42,7 +42,7 @@ describe("the network", function()
   it("loses the same messages whenever the losses began", function()
     local early, late = network{loss = 0.5}, network{}
     for i = 1, 200 do
-      if i == 50 then late:set_loss(0.5) end
+      if i == 50 then late:set_rate("loss", 0.5) end
       local expected, actual = early:fate("n1", "n2"), late:fate("n1", "n2")
       if i >= 50 then assert.equal(expected, actual) end
     end
@@ -85,12 +85,12 @@ describe("the network", function()
 
   it("goes back to what it was made with", function()
     local net = network{delay_ms = {1, 2}, loss = 0.1}
-    net:set_loss(1)
+    net:set_rate("loss", 1)
     net:set_delay{50, 60}
     assert.is_nil((net:fate("n1", "n2")))
-    net:set_loss(0)
+    net:set_rate("loss", 0)
     assert.is_true(net:fate("n1", "n2") >= 50000)
-    net:set_loss(nil)
+    net:set_rate("loss", nil)
     net:set_delay(nil)
     assert.equal(0.1, net.loss)
     local delay

@@ -37,7 +37,8 @@ describe("a recording", function()
     local first = rows[1]
     assert.same({"run", "jangada.trace 1", 9, {"n1", "n2", "n3"}, "here.lua"},
       {first.kind, first.format, first.seed, first.nodes, first.scenario})
-    assert.same({delay_ms = {1, 10}, loss = 0.25}, first.network)
+    assert.same({delay_ms = {1, 10}, loss = 0.25, duplication = 0, corruption = 0, fifo = false},
+      first.network)
     assert.same({{at_ms = 10, kind = "crash", node = "n1"}}, first.plan)
     assert.same(require("jangada.lab.invariants").names, first.invariants)
     assert.same({10000000, 200000, 0.05, "none"},

@@ -3,9 +3,9 @@
 --
 --     {at_ms = 1200, kind = "crash", node = "leader", for_ms = 300}
 --     {at_ms = 1900, kind = "partition", groups = {{"n1", "n4"}}, for_ms = 800}
---     {at_ms = 2500, kind = "pause", node = "n3", for_ms = 40}
---     {at_ms = 3000, kind = "loss", rate = 0.2, for_ms = 1000}
---     {at_ms = 3000, kind = "delay", delay_ms = {5, 80}, for_ms = 1000}
+--     {at_ms = 2500, kind = "one_way", from = {"n1"}, to = {"n2", "n3"}, for_ms = 400}
+--     {at_ms = 3000, kind = "duplication", rate = 0.2, for_ms = 1000}
+--     {at_ms = 3000, kind = "delay", delay_ms = {"long_tail", 1, 800}, for_ms = 1000}
 --
 -- Each fault carries its own end, so that taking one out of a plan takes all of it out: after
 -- `for_ms` a crashed node boots again (at once when it is 0), a partition heals, and so on; without
@@ -14,13 +14,38 @@
 --
 -- What a seed draws is how hard it will be, not only when: which kinds are on, and how often and
 -- how long each strikes, on a logarithmic scale. Of all there is to vary, that finds most.
+--
+-- A kind, in one of the files of its family, is
+--
+--     fields      what a fault of it has besides: name -> what it is, of `readers` below; with a ?
+--                 it may be left out
+--     rate        how often a seed has it
+--     nodes_min   it is drawn for so many nodes (1)
+--     overlaps    whether one may begin before the last is over
+--     draw        function(chance, ids): a fault
+--     begin       function(world, fault): begins it and returns the function that ends it, or nil
+--                 when it could not strike
 
+local delays = require "jangada.lab.delays"
 local errors = require "jangada.errors"
+local networks = require "jangada.lab.network"
 
 local M = {}
 
---- The kinds of fault there are.
-M.kinds = {"crash", "delay", "loss", "partition", "pause"}
+local FAMILIES <const> = {"links", "nodes", "partitions"}
+
+local kinds = {}
+
+--- The names of the kinds of fault there are, in order.
+M.kinds = {}
+
+for _, family in ipairs(FAMILIES) do
+  for name, kind in pairs(require("jangada.lab.faults." .. family)) do
+    kinds[name] = kind
+    M.kinds[#M.kinds + 1] = name
+  end
+end
+table.sort(M.kinds)
 
 --- The end of a plan, in a drawn one: nothing strikes after it.
 local DURATION_MS <const> = 10000
@@ -30,49 +55,20 @@ local function whole(x) return math.floor(x + 0.5) end
 ---------------------------------------------------------------------------------------------------
 -- Drawing
 
-local shapes = {}
-
-function shapes.crash(chance, ids)
-  return {kind = "crash", node = chance:chance(0.3) and "leader" or ids[chance:between(1, #ids)]}
-end
-
-function shapes.pause(chance, ids)
-  return {kind = "pause", node = chance:chance(0.3) and "leader" or ids[chance:between(1, #ids)]}
-end
-
-function shapes.partition(chance, ids)
-  if chance:chance(0.3) then return {kind = "partition", groups = {{"leader"}}} end
-  local side = {}
-  for _, id in ipairs(ids) do
-    if chance:chance(0.5) then side[#side + 1] = id end
-  end
-  if #side == 0 or #side == #ids then side = {ids[chance:between(1, #ids)]} end
-  return {kind = "partition", groups = {side}}
-end
-
-function shapes.loss(chance)
-  return {kind = "loss", rate = whole(chance:logarithmic(0.005, 0.5) * 1000) / 1000}
-end
-
-function shapes.delay(chance)
-  local low = whole(chance:logarithmic(1, 50))
-  return {kind = "delay", delay_ms = {low, low + whole(chance:logarithmic(1, 200))}}
-end
-
 -- Strikes of one kind, one after another until the end.
-local function draw_kind(plan, chance, kind, ids, duration_ms)
+local function draw_kind(plan, chance, name, ids, duration_ms)
+  local kind = kinds[name]
   local gap_ms = chance:logarithmic(100, 4000)
   local length_ms = chance:logarithmic(20, 2000)
   local at_ms = whole(chance:logarithmic(50, 2000))
   while at_ms < duration_ms do
-    local fault = shapes[kind](chance, ids)
+    local fault = kind.draw(chance, ids)
     local for_ms = whole(length_ms * chance:logarithmic(0.25, 4))
-    if kind == "crash" and chance:chance(0.25) then for_ms = 0 end -- a bounce
+    if name == "crash" and chance:chance(0.25) then for_ms = 0 end -- a bounce
     fault.at_ms = at_ms
     fault.for_ms = math.min(for_ms, duration_ms - at_ms)
     plan[#plan + 1] = fault
-    -- Several nodes may be down at once; of the other kinds one is over before the next begins.
-    local busy_ms = (kind == "crash" or kind == "pause") and 0 or fault.for_ms
+    local busy_ms = kind.overlaps and 0 or fault.for_ms
     at_ms = at_ms + busy_ms + math.max(1, whole(gap_ms * chance:logarithmic(0.25, 4)))
   end
 end
@@ -82,19 +78,22 @@ local function draw(recipe, oracle, ids)
   local duration_ms = recipe.duration_ms or DURATION_MS
   local plan = {}
   local is_calm = chance:chance(0.05) -- a run without faults finds what faults hide
-  for _, kind in ipairs(recipe.kinds or M.kinds) do
-    if not shapes[kind] then
-      errors.raise("option_invalid", "there is no kind of fault %s", tostring(kind))
+  for _, name in ipairs(recipe.kinds or M.kinds) do
+    local kind = kinds[name]
+    if not kind then
+      errors.raise("option_invalid", "there is no kind of fault %s", tostring(name))
     end
-    local own = oracle:stream("faults " .. kind)
-    if own:chance(0.6) and not is_calm then draw_kind(plan, own, kind, ids, duration_ms) end
+    local own = oracle:stream("faults " .. name)
+    if own:chance(kind.rate) and not is_calm and #ids >= (kind.nodes_min or 1) then
+      draw_kind(plan, own, name, ids, duration_ms)
+    end
   end
-  for i, fault in ipairs(plan) do fault.order = i end
+  local place = {}
+  for i, fault in ipairs(plan) do place[fault] = i end
   table.sort(plan, function(a, b)
     if a.at_ms ~= b.at_ms then return a.at_ms < b.at_ms end
-    return a.order < b.order
+    return place[a] < place[b]
   end)
-  for _, fault in ipairs(plan) do fault.order = nil end
   return plan
 end
 
@@ -105,18 +104,68 @@ local function is_time(value)
   return type(value) == "number" and value >= 0 and value < 1e9
 end
 
+local readers = {}
+
+-- A client has any name, and may come later; so what is no node is only known when it strikes.
+function readers.node(value)
+  return type(value) == "string" or math.type(value) == "integer"
+end
+
+function readers.nodes(value)
+  if type(value) ~= "table" or #value == 0 then return readers.node(value) end
+  for _, which in ipairs(value) do
+    if not readers.node(which) then return false end
+  end
+  return true
+end
+
+function readers.groups(value)
+  if type(value) ~= "table" then return false end
+  for _, group in ipairs(value) do
+    if type(group) ~= "table" or #group > 0 and not readers.nodes(group) then return false end
+  end
+  return true
+end
+
+function readers.rate(value) return networks.check_rate(value, "messages") ~= nil end
+
+function readers.law(value) return delays.law(value, "it") ~= nil end
+
+function readers.time(value) return is_time(value) and value >= 0.001 end
+
+local expected = {
+  node = "a node: its number, its name or leader", nodes = "a list of nodes",
+  groups = "a list of lists of nodes", time = "a time in ms",
+}
+
+local function check_field(fault, i, name, rule)
+  local reader = rule:gsub("%?", "")
+  local value = fault[name]
+  if value == nil then
+    if rule ~= reader then return end
+    errors.raise("option_invalid", "fault %d of the plan, of kind %s, needs %s", i, fault.kind,
+      name)
+  end
+  local ok, result = pcall(readers[reader], value)
+  if ok and result then return end
+  errors.raise("option_invalid", "fault %d of the plan, of kind %s: its %s is wrong: %s", i,
+    fault.kind, name, ok and "it is " .. expected[reader] or result.message)
+end
+
 local function check(fault, i)
-  if type(fault) ~= "table" or not shapes[fault.kind] then
+  local kind = type(fault) == "table" and kinds[fault.kind]
+  if not kind then
     errors.raise("option_invalid", "fault %d of the plan is of no known kind", i)
   end
-  local needs = {crash = "node", pause = "node", partition = "groups", loss = "rate",
-    delay = "delay_ms"}
   if not is_time(fault.at_ms) or not (fault.for_ms == nil or is_time(fault.for_ms)) then
     errors.raise("option_invalid", "fault %d of the plan has no valid at_ms or for_ms", i)
   end
-  if fault[needs[fault.kind]] == nil then
-    errors.raise("option_invalid", "fault %d of the plan, a %s, needs %s", i, fault.kind,
-      needs[fault.kind])
+  for name, rule in pairs(kind.fields) do check_field(fault, i, name, rule) end
+  for name in pairs(fault) do
+    if not kind.fields[name] and name ~= "at_ms" and name ~= "for_ms" and name ~= "kind" then
+      errors.raise("option_unknown", "fault %d of the plan, of kind %s, has no %s", i, fault.kind,
+        tostring(name))
+    end
   end
 end
 
@@ -155,7 +204,8 @@ function M.format(plan)
   local lines = {}
   for i, fault in ipairs(plan) do
     local fields = {("at_ms = %s, kind = %q"):format(fault.at_ms, fault.kind)}
-    for _, name in ipairs{"node", "groups", "rate", "delay_ms", "for_ms"} do
+    for _, name in ipairs{"node", "groups", "from", "to", "side", "order", "rate", "delay_ms",
+      "late_ms", "cut_ms", "open_ms", "for_ms"} do
       if fault[name] ~= nil then
         fields[#fields + 1] = ("%s = %s"):format(name, text_of(fault[name]))
       end
@@ -168,55 +218,10 @@ end
 ---------------------------------------------------------------------------------------------------
 -- Running
 
--- Each begins a fault and returns the function that ends it, or nil when it could not strike.
-local begin = {}
-
-function begin.crash(world, fault)
-  local machine = world:node(fault.node)
-  if not machine or not world:crash(machine.index) then return nil end
-  machine.cause = fault
-  return function()
-    if machine.cause == fault then world:restart(machine.index) end
-  end
-end
-
-function begin.pause(world, fault)
-  local machine = world:node(fault.node)
-  if not machine or not world:pause(machine.index) then return nil end
-  machine.cause = fault
-  return function()
-    if machine.cause == fault then world:resume(machine.index) end
-  end
-end
-
-function begin.partition(world, fault)
-  world:partition(fault.groups)
-  local groups = world.network.groups
-  return function()
-    if world.network.groups == groups then world:heal() end
-  end
-end
-
-function begin.loss(world, fault)
-  world:set_loss(fault.rate)
-  world.loss_cause = fault
-  return function()
-    if world.loss_cause == fault then world:set_loss(nil) end
-  end
-end
-
-function begin.delay(world, fault)
-  world:set_delay(fault.delay_ms)
-  world.delay_cause = fault
-  return function()
-    if world.delay_cause == fault then world:set_delay(nil) end
-  end
-end
-
 local function strike(world, step)
   local fault, trace = step.fault, world.trace
   if trace.observe then trace:row{kind = "fault", fault = fault} end
-  local finish = begin[fault.kind](world, fault)
+  local finish = kinds[fault.kind].begin(world, fault)
   if not finish then return false end
   if fault.for_ms then
     world:push(world.time_us + math.floor(fault.for_ms * 1000), {run = finish})

@@ -13,6 +13,32 @@ local ODD <const> = 0x9E3779B97F4A7C15
 
 local M = {}
 
+-- Puts a message into the queue, or where a clog holds it.
+local function put(world, message, delay, clog)
+  if not clog then return world:push(world.time_us + delay, message) end
+  local held = clog.held
+  held[#held + 1] = {message = message, delay = delay}
+  if #held > world.queue_max then world:fail_queue() end
+end
+
+-- Something befalls a message: it is lost, held, or there is a second one.
+local function befall(world, message, delay, why, again, clog)
+  if not delay then
+    world.lost = world.lost + 1
+    if why == "corrupted" then world.corrupted = world.corrupted + 1 end
+    return
+  end
+  put(world, message, delay, clog)
+  if not again then return end
+  local copy = {src = message.src, dest = message.dest, body = plain.clone(message.body)}
+  world.duplicated = world.duplicated + 1
+  if world.trace.observe then
+    world.trace:row{kind = "send", src = copy.src, dest = copy.dest, body = plain.clone(copy.body),
+      copy = true, held = clog and true, message = copy}
+  end
+  put(world, copy, again, clog)
+end
+
 -- Messages leave a node, or a client: the source is a machine or a client. What a world does most
 -- often, so it puts them into the queue itself.
 local function new_transmit(world)
@@ -32,12 +58,12 @@ local function new_transmit(world)
       value = (value ~ sends[i + 1]) * ODD + (index | endpoints[dest].index)
       value = value ~ value >> 32
       trace.value = value
-      local delay, why = fate(network, src, dest)
+      local delay, why, again, clog = fate(network, src, dest, now_us)
       if observes then
         trace:row{kind = "send", src = src, dest = dest, body = plain.clone(message.body),
-          lost = why, message = message}
+          lost = not delay and why or nil, held = clog and true, message = message}
       end
-      if delay then
+      if not why then
         local time_us = now_us + delay
         if time_us > time_max_us then time_us = time_max_us end
         if not push(heap, time_us, message, queue_max) then
@@ -45,11 +71,25 @@ local function new_transmit(world)
           value = trace.value
         end
       else
-        world.lost = world.lost + 1
+        befall(world, message, delay, why, again, clog)
+        value = trace.value
       end
       sends[i] = nil
     end
   end
+end
+
+---Lets go of what a clog held, in its order. For jangada.lab.links.
+---@param world table
+---@param clog table a layer that is no more
+function M.release(world, clog)
+  local network = world.network
+  for _, item in ipairs(clog.held) do
+    local message = item.message
+    local delay, other = network:release(message.src, message.dest, item.delay, world.time_us)
+    put(world, message, delay or item.delay, other)
+  end
+  clog.held = {}
 end
 
 ---Makes the host of a world.

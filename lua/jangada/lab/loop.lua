@@ -166,7 +166,7 @@ local function new_arrive(world, finish)
   local endpoints, network, trace = world.endpoints, world.network, world.trace
   return function(message, key)
     local endpoint = endpoints[message.dest]
-    local is_cut = network.groups and network:is_cut(message.src, message.dest)
+    local is_cut = network.is_divided and network:is_cut(message.src, message.dest)
     if is_cut or not endpoint.awake then
       return arrive_elsewhere(world, endpoint, message, key, is_cut)
     end

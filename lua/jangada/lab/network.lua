@@ -1,10 +1,16 @@
 -- The network of a world: which message arrives, and when.
 --
--- Every pair of endpoints has a link of its own in each direction, and every link two streams of
--- the oracle: one for delays, one for losses. The n-th message on a link takes the n-th answer of
--- each, whatever happens elsewhere and whatever the rates are. Messages overtake each other, since
--- each has its own delay. What a node sends to itself is neither lost nor slow.
+-- Every pair of endpoints has a link of its own in each direction, and every link a stream of the
+-- oracle for each thing that can befall a message: one for delays, one for losses, and so on. The
+-- n-th message on a link takes the n-th answer of each, whatever happens elsewhere and whatever the
+-- rates are. Messages overtake each other, since each has its own delay, unless links keep their
+-- order (`fifo`). What a node sends to itself is neither lost nor slow.
+--
+-- Besides what holds for all links there are layers, each upon a set of links (links[src][dest] =
+-- true): a cut, through which nothing comes; a slower law of delay; a clog, which holds messages
+-- back until it is taken away.
 
+local delays = require "jangada.lab.delays"
 local errors = require "jangada.errors"
 local plain = require "jangada.node.plain"
 
@@ -16,21 +22,24 @@ Network.__name = "jangada.lab.Network"
 
 local M = {}
 
-local function microseconds(range)
-  local low, high = range[1], range[2]
-  if type(low) ~= "number" or type(high) ~= "number" or low < 0 or high < low
-    or high > 1e9 then
-    errors.raise("option_invalid", "delay_ms is {least, most}, 0 <= least <= most <= 10^9")
-  end
-  return math.floor(low * 1000), math.floor(high * 1000)
-end
+local BITS <const> = math.maxinteger -- of a draw for a law
 
-local function check_rate(rate)
+local OPTIONS <const> = {delay_ms = true, loss = true, duplication = true, corruption = true,
+  fifo = true}
+
+---Raises `option_invalid` unless it is a share of messages.
+---@param rate any
+---@param name string what it is the rate of
+---@return number rate
+function M.check_rate(rate, name)
   if type(rate) ~= "number" or not (rate >= 0 and rate <= 1) then
-    errors.raise("option_invalid", "a rate of loss is a number from 0 to 1, not %s", tostring(rate))
+    errors.raise("option_invalid", "a rate of %s is a number from 0 to 1, not %s", name,
+      tostring(rate))
   end
   return rate
 end
+
+local check_rate = M.check_rate
 
 -- links[src][dest] is the link between two endpoints, made when it is first asked for: the stream
 -- of its delays, which has that of its losses as a field.
@@ -46,61 +55,159 @@ local function new_links(oracle)
   end})
 end
 
+-- What `fate` looks at first: whether anything can befall a message but an even delay.
+local function settle(self)
+  self.is_divided = self.groups ~= false or #self.cuts > 0
+  self.is_rough = self.law ~= false or self.duplication > 0 or self.corruption > 0
+    or self.reorder > 0 or self.fifo or #self.layers > 0
+  self.is_troubled = self.is_divided or self.loss > 0 or self.is_rough
+end
+
+local function check_order(fifo)
+  if type(fifo) ~= "boolean" then
+    errors.raise("option_invalid", "fifo is true or false, not %s", tostring(fifo))
+  end
+  return fifo
+end
+
 ---Makes the network of a world.
 ---@param oracle table
----@param options {delay_ms: number[]|nil, loss: number|nil} delay of a message, evenly between two
----values (default {1, 10}); share of messages that get lost (default 0)
+---@param options table `delay_ms`, a law of delay (jangada.lab.delays, default {1, 10}); the shares
+---of messages that suffer `loss`, `duplication`, `corruption` (default 0); `fifo`, whether links
+---keep the order of their messages (default false)
 ---@return table network
 ---Raises `option_unknown`, `option_invalid`.
 function M.new(oracle, options)
   for name in pairs(options) do
-    if name ~= "delay_ms" and name ~= "loss" then
+    if not OPTIONS[name] then
       errors.raise("option_unknown", "a network has no option %s", tostring(name))
     end
   end
-  local low, high = microseconds(options.delay_ms or {1, 10})
-  local loss = check_rate(options.loss or 0)
-  return setmetatable({
+  local base = {
+    delay = delays.law(options.delay_ms or {1, 10}, "delay_ms"),
+    loss = check_rate(options.loss or 0, "loss"),
+    duplication = check_rate(options.duplication or 0, "duplication"),
+    corruption = check_rate(options.corruption or 0, "corruption"),
+    fifo = check_order(options.fifo or false),
+  }
+  local self = setmetatable({
+    oracle = oracle,
     links = new_links(oracle),
-    delay_us = low, spread = high - low + 1, -- now
-    base_delay_us = low, base_spread = high - low + 1,
-    loss = loss, base_loss = loss,
+    base = base,                     -- what it was made with
+    delay_us = 0, spread = 1,        -- the delays now, when they are even
+    law = false,                     -- otherwise what gives one
+    loss = base.loss, duplication = base.duplication, corruption = base.corruption,
+    reorder = 0, late = false,       -- share of messages that are late, and the law of how much
+    fifo = base.fifo,
     groups = false,                  -- during a partition: id -> number of its group
+    cuts = {},                       -- layers that let nothing through, unless they are `open`
+    layers = {},                     -- layers with a `law`, or a clog with what it has `held`
+    is_divided = false, is_rough = false, is_troubled = false,
   }, Network)
+  self:set_delay(nil)
+  return self
+end
+
+-- The answer of one of a link's streams for the message that leaves now.
+local function answer(self, link, name, src, dest)
+  local stream = link[name]
+  if not stream then
+    stream = self.oracle:stream(("%s %s %s"):format(name, src, dest))
+    link[name] = stream
+  end
+  stream.count = link.count - 1
+  return stream
+end
+
+-- With order kept a message arrives no sooner than the one before it.
+local function in_order(link, now_us, delay)
+  local due_us = math.max(now_us + delay, link.last_us or 0)
+  link.last_us = due_us
+  return due_us - now_us
+end
+
+local function delay_by(self, law, draw)
+  return law and law(draw) or draw % self.spread + self.delay_us
+end
+
+-- What becomes of a message when more can befall it than loss.
+local function rough_fate(self, link, src, dest, draw, now_us)
+  if self.corruption > 0
+    and answer(self, link, "corruption", src, dest):chance(self.corruption) then
+    return nil, "corrupted"
+  end
+  local law, clog = self.law, nil
+  local layers = self.layers
+  for i = 1, #layers do
+    local layer = layers[i]
+    local row = layer.links[src]
+    if row and row[dest] then
+      if layer.held then clog = clog or layer else law = layer.law end
+    end
+  end
+  local delay, again = delay_by(self, law, draw), nil
+  local is_late = self.reorder > 0
+    and answer(self, link, "reorder", src, dest):chance(self.reorder)
+  if is_late then delay = delay + self.late(answer(self, link, "late", src, dest):choose(BITS)) end
+  if self.duplication > 0
+    and answer(self, link, "duplication", src, dest):chance(self.duplication) then
+    again = delay_by(self, law, answer(self, link, "copy", src, dest):choose(BITS))
+  end
+  if self.fifo and not clog then
+    if not is_late then delay = in_order(link, now_us, delay) end
+    if again then again = in_order(link, now_us, again) end
+  end
+  return delay, clog and "clogged" or again and "duplicated" or nil, again, clog
+end
+
+local function troubled_fate(self, link, src, dest, draw, now_us)
+  if self.is_divided and self:is_cut(src, dest) then return nil, "cut" end
+  if self.loss > 0 then
+    local losses = link.losses
+    losses.count = link.count - 1
+    if losses:chance(self.loss) then return nil, "lost" end
+  end
+  if self.is_rough then return rough_fate(self, link, src, dest, draw, now_us) end
+  return draw % self.spread + self.delay_us
 end
 
 ---Decides what becomes of a message that leaves now.
 ---@param src string
 ---@param dest string
+---@param now_us integer
 ---@return integer|nil delay_us nil when it will not arrive
----@return string|nil why `cut` or `lost`
-function Network:fate(src, dest)
+---@return string|nil why nil when nothing befalls it; `cut`, `lost` or `corrupted` when it will not
+---arrive, `duplicated` when it does so twice, `clogged` when it is held
+---@return integer|nil again_us the delay of its copy
+---@return table|nil clog what holds it, and its copy
+function Network:fate(src, dest, now_us)
   local link = self.links[src][dest]
   local count = link.count + 1
-  link.count = count -- link:choose(self.spread), without the call
-  local delay = (mix(link.seed, count) >> 1) % self.spread + self.delay_us
+  link.count = count -- link:choose, without the call
+  local draw = mix(link.seed, count) >> 1
   if src == dest then return 1 end
-  if self.groups and self:is_cut(src, dest) then return nil, "cut" end
-  if self.loss > 0 then
-    local losses = link.losses
-    losses.count = count - 1
-    if losses:chance(self.loss) then return nil, "lost" end
-  end
-  return delay
+  if self.is_troubled then return troubled_fate(self, link, src, dest, draw, now_us) end
+  return draw % self.spread + self.delay_us
 end
 
 --- The method `fate` as a function, for the host: each message that leaves calls it.
 M.fate = Network.fate
 
----Whether a partition separates two endpoints now. A client that no group names reaches all.
+---Whether something separates two endpoints now. A client that no group names reaches all.
 ---@param src string
 ---@param dest string
 ---@return boolean
 function Network:is_cut(src, dest)
-  local groups = self.groups
-  if not groups then return false end
-  local a, b = groups[src], groups[dest]
-  return a ~= nil and b ~= nil and a ~= b
+  local groups, cuts = self.groups, self.cuts
+  if groups then
+    local a, b = groups[src], groups[dest]
+    if a ~= nil and b ~= nil and a ~= b then return true end
+  end
+  for i = 1, #cuts do
+    local row = not cuts[i].open and cuts[i].links[src]
+    if row and row[dest] then return true end
+  end
+  return false
 end
 
 ---Partitions the network; a partition that stands is replaced.
@@ -116,30 +223,102 @@ function Network:partition(groups, rest)
   end
   for _, id in ipairs(rest) do numbers[id] = numbers[id] or 0 end
   self.groups = numbers
+  settle(self)
 end
 
----Ends the partition.
+---Ends the partition; cuts stay.
+function Network:rejoin()
+  self.groups = false
+  settle(self)
+end
+
+---Ends the partition, and all cuts.
 function Network:heal()
   self.groups = false
+  for _, layer in ipairs(self.cuts) do layer.over = true end
+  self.cuts = {}
+  settle(self)
 end
 
----Changes the share of messages that get lost.
+local function list_of(self, layer)
+  return (layer.law or layer.held) and self.layers or self.cuts
+end
+
+---Lays something upon a set of links.
+---@param layer table `links`, and a `law` of delay, or `held` of a clog, or neither of a cut
+function Network:lay(layer)
+  table.insert(list_of(self, layer), layer)
+  settle(self)
+end
+
+---Takes a layer away.
+---@param layer table
+---@return boolean taken false when it was gone
+function Network:lift(layer)
+  local list = list_of(self, layer)
+  for i, other in ipairs(list) do
+    if other == layer then
+      table.remove(list, i)
+      layer.over = true
+      settle(self)
+      return true
+    end
+  end
+  return false
+end
+
+---The fate of a message that a clog held, when the clog has gone.
+---@param src string
+---@param dest string
+---@param delay integer what it was going to take
+---@param now_us integer
+---@return integer|nil delay_us nil when another clog holds it
+---@return table|nil clog
+function Network:release(src, dest, delay, now_us)
+  for _, layer in ipairs(self.layers) do
+    local row = layer.held and layer.links[src]
+    if row and row[dest] then return nil, layer end
+  end
+  return self.fifo and in_order(self.links[src][dest], now_us, delay) or delay
+end
+
+---Changes the share of messages that suffer something.
+---@param name string `loss`, `duplication` or `corruption`
 ---@param rate number|nil 0..1; nil restores what the network was made with
 ---Raises `option_invalid`.
-function Network:set_loss(rate)
-  self.loss = rate == nil and self.base_loss or check_rate(rate)
+function Network:set_rate(name, rate)
+  self[name] = rate == nil and self.base[name] or check_rate(rate, name)
+  settle(self)
 end
 
 ---Changes the delay of messages.
----@param range number[]|nil {least, most} in ms; nil restores what the network was made with
+---@param given table|nil a law of delay; nil restores what the network was made with
 ---Raises `option_invalid`.
-function Network:set_delay(range)
-  if range == nil then
-    self.delay_us, self.spread = self.base_delay_us, self.base_spread
-  else
-    local low, high = microseconds(range)
-    self.delay_us, self.spread = low, high - low + 1
-  end
+function Network:set_delay(given)
+  local law = given == nil and self.base.delay or delays.law(given, "delay_ms")
+  self.delay_us, self.spread = law.least, law.spread or 1
+  self.law = not law.spread and law.of
+  settle(self)
+end
+
+---Lets a share of messages come late, beyond the delay that all have, so that others overtake them.
+---@param rate number|nil 0..1; nil for none
+---@param late_ms table|nil a law of how late
+---Raises `option_invalid`.
+function Network:set_reorder(rate, late_ms)
+  local late = rate ~= nil and delays.law(late_ms, "late_ms")
+  self.reorder = rate == nil and 0 or check_rate(rate, "reordering")
+  self.late = late and late.of
+  settle(self)
+end
+
+---Says whether links keep the order of their messages, of those that leave from now on.
+---@param fifo boolean|nil nil restores what the network was made with
+---Raises `option_invalid`.
+function Network:set_fifo(fifo)
+  if fifo == nil then fifo = self.base.fifo end
+  self.fifo = check_order(fifo)
+  settle(self)
 end
 
 return M

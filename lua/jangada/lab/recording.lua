@@ -72,7 +72,9 @@ local function begin(self, world)
   for _, field in ipairs{
     {"seed", config.seed}, {"nodes", world.ids}, {"protocol", world.source.name},
     {"options", config.options or {}},
-    {"network", {delay_ms = network.delay_ms or {1, 10}, loss = network.loss or 0}},
+    {"network", {delay_ms = network.delay_ms or {1, 10}, loss = network.loss or 0,
+      duplication = network.duplication or 0, corruption = network.corruption or 0,
+      fifo = network.fifo or false}},
     {"durability", config.durability}, {"faults", config.faults or {}}, {"plan", world.plan},
     {"clients", clients}, {"invariants", names_of(world.invariants)},
     {"events_max", config.events_max}, {"queue_max", config.queue_max},
@@ -151,6 +153,7 @@ function Recording:finish(world)
   self.emit(table.pack("kind", "end", "time_us", world.time_us, "steps", self.steps,
     "hash", report.hash, "verdict", verdict_fields(report.verdict), "events", report.events,
     "sent", report.sent, "delivered", report.delivered, "lost", report.lost,
+    "corrupted", report.corrupted, "duplicated", report.duplicated,
     "marks", report.marks, "nodes", report.nodes))
 end
 

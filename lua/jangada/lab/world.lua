@@ -1,18 +1,21 @@
 -- A world: nodes, their network, their disks and their time, all simulated and all from one seed.
 --
--- These are the verbs a user has: faults, clients, and what there is to see of a run. The loop that
--- makes a world go (run, run_until, step, after) is jangada.lab.loop.
+-- These are the verbs a user has: faults, clients, and what there is to see of a run. Those of the
+-- network are in jangada.lab.links, the loop that makes a world go (run, run_until, step, after) in
+-- jangada.lab.loop.
 
 local clients = require "jangada.lab.client"
 local errors = require "jangada.errors"
 local heaps = require "jangada.lab.heap"
 local hosts = require "jangada.lab.host"
+local links = require "jangada.lab.links"
 local loop = require "jangada.lab.loop"
 local machines = require "jangada.lab.machine"
 local plain = require "jangada.node.plain"
 
 local World = {}
 for name, method in pairs(loop) do World[name] = method end
+for name, method in pairs(links) do World[name] = method end
 World.__index = World
 World.__name = "jangada.World"
 
@@ -23,14 +26,17 @@ local REQUEST_TIMEOUT_MS <const> = 1000
 ---------------------------------------------------------------------------------------------------
 -- Faults
 
-local function check_idle(self)
+---Raises `world_closed`, or `world_busy` while a node's turn is under way.
+function World:check_idle()
   if self.closed then errors.raise("world_closed", "the world is closed") end
   if self.in_turn then
     errors.raise("world_busy", "a node's turn is under way; use world:after(0, fn)")
   end
 end
 
-local function note(self, event)
+---Takes something that was done to the world into its trace.
+---@param event table a row: `kind`, and of a node its `index`
+function World:note(event)
   self.trace:fold_name(event.kind, event.index or 0)
   if self.trace.observe then self.trace:row(event) end
 end
@@ -46,7 +52,7 @@ end
 ---Boots a machine that is down. For lab.new and `restart`.
 ---@param machine jangada.Machine
 function World:boot(machine)
-  note(self, {kind = "boot", node = machine.id, index = machine.index})
+  self:note{kind = "boot", node = machine.id, index = machine.index}
   machine.cause = nil
   for _, invariant in ipairs(self.judges.booted or {}) do invariant:booted(machine) end
   self.in_turn = true
@@ -64,10 +70,10 @@ end
 ---@return boolean crashed false when it was down
 ---Raises `world_busy`, `unknown_node`.
 function World:crash(which)
-  check_idle(self)
+  self:check_idle()
   local machine = self:node(which)
   if not machine or not machine.up then return false end
-  note(self, {kind = "crash", node = machine.id, index = machine.index})
+  self:note{kind = "crash", node = machine.id, index = machine.index}
   machines.crash(machine)
   return true
 end
@@ -77,7 +83,7 @@ end
 ---@return boolean restarted false when it was up
 ---Raises `world_busy`, `unknown_node`.
 function World:restart(which)
-  check_idle(self)
+  self:check_idle()
   local machine = self:node(which)
   if not machine or machine.up or self.verdict then return false end
   self:boot(machine)
@@ -89,10 +95,10 @@ end
 ---@return boolean paused false when it was down or paused
 ---Raises `world_busy`, `unknown_node`.
 function World:pause(which)
-  check_idle(self)
+  self:check_idle()
   local machine = self:node(which)
   if not machine or not machine.up or machine.paused then return false end
-  note(self, {kind = "pause", node = machine.id, index = machine.index})
+  self:note{kind = "pause", node = machine.id, index = machine.index}
   machines.pause(machine)
   return true
 end
@@ -108,10 +114,10 @@ end
 ---@return boolean resumed false when it was not paused
 ---Raises `world_busy`, `unknown_node`.
 function World:resume(which)
-  check_idle(self)
+  self:check_idle()
   local machine = self:node(which)
   if not machine or not machine.paused then return false end
-  note(self, {kind = "resume", node = machine.id, index = machine.index})
+  self:note{kind = "resume", node = machine.id, index = machine.index}
   local held, times_us = machines.resume(machine)
   for i, event in ipairs(held) do
     if event._life then
@@ -120,56 +126,6 @@ function World:resume(which)
     self:push(self.time_us, event)
   end
   return true
-end
-
----Partitions the network: endpoints of different groups do not reach each other. Nodes that no
----group names form one more; clients that no group names reach all.
----@param ... (integer|string)[] groups, or one list of groups
----Raises `world_busy`, `unknown_node`, `option_invalid`.
-function World:partition(...)
-  check_idle(self)
-  local groups = {...}
-  if #groups == 1 and type(groups[1][1]) == "table" then groups = groups[1] end
-  local named, texts = {}, {}
-  for i, group in ipairs(groups) do
-    named[i] = {}
-    for _, which in ipairs(group) do
-      local client = self.endpoints[which]
-      local endpoint = client and client.is_client and client or self:node(which)
-      if endpoint then table.insert(named[i], endpoint.id) end
-    end
-    texts[i] = table.concat(named[i], ",")
-  end
-  self.network:partition(named, self.ids)
-  local text = table.concat(texts, "|")
-  self.trace:fold_name(text, 0)
-  note(self, {kind = "partition", groups = named})
-end
-
----Ends the partition.
----Raises `world_busy`.
-function World:heal()
-  check_idle(self)
-  self.network:heal()
-  note(self, {kind = "heal"})
-end
-
----Changes the share of messages that get lost.
----@param rate number|nil 0..1; nil restores what the world was made with
----Raises `world_busy`, `option_invalid`.
-function World:set_loss(rate)
-  check_idle(self)
-  self.network:set_loss(rate)
-  note(self, {kind = "loss", rate = self.network.loss})
-end
-
----Changes the delay of messages.
----@param range number[]|nil {least, most} in ms; nil restores what the world was made with
----Raises `world_busy`, `option_invalid`.
-function World:set_delay(range)
-  check_idle(self)
-  self.network:set_delay(range)
-  note(self, {kind = "delay", delay_ms = range})
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -228,7 +184,8 @@ function World:report()
   return {
     seed = self.seed, verdict = self.verdict, hash = self:hash(), time_ms = self.time_us / 1000,
     events = self.events, timers = self.timers_fired, sent = self.sent,
-    delivered = self.delivered, lost = self.lost, marks = plain.clone(self.marks), nodes = nodes,
+    delivered = self.delivered, lost = self.lost, corrupted = self.corrupted,
+    duplicated = self.duplicated, marks = plain.clone(self.marks), nodes = nodes,
   }
 end
 
@@ -263,8 +220,7 @@ function M.new(parts)
     queue_max = parts.queue_max,
     maybe_rate = parts.maybe_rate,   -- how often node:maybe is true
     plan = parts.plan,               -- the faults, jangada.lab.faults
-    loss_cause = nil,                -- the fault that set the loss, the delay
-    delay_cause = nil,
+    causes = {},                     -- kind -> the fault that set it, of those that set something
 
     time_us = 0,
     heap = heaps.new(),
@@ -280,6 +236,7 @@ function M.new(parts)
     marks = {},                      -- name -> how often reached
 
     events = 0, timers_fired = 0, sent = 0, delivered = 0, lost = 0,
+    corrupted = 0, duplicated = 0,   -- the first among the lost, the second not among the sent
     in_turn = false,                 -- a node's turn is under way
     running = false,                 -- the loop is
     closed = false,

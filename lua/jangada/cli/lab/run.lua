@@ -43,6 +43,9 @@ local function describe(event)
     local groups = {}
     for i, group in ipairs(event.groups) do groups[i] = table.concat(group, " ") end
     return "network   PARTITION " .. table.concat(groups, " | ")
+  elseif event.kind == "cut" or event.kind == "mend" and event.shape then
+    return ("network   %s %s %s"):format(event.kind:upper(), event.shape,
+      table.concat(event.links, " "))
   elseif event.kind == "heal" then
     return "network   HEAL"
   end
