@@ -86,8 +86,9 @@ M.flapping = cutting({node = "node", cut_ms = "time", open_ms = "time"}, functio
     cut_ms = whole(chance:logarithmic(5, 300)), open_ms = whole(chance:logarithmic(5, 300))}
 end, function(world, fault) return world:flapping(fault.node, fault.cut_ms, fault.open_ms) end)
 
--- A cut needs two nodes.
-for _, kind in pairs(M) do kind.nodes_min = 2 end
-M.partition.nodes_min = 1
+-- With fewer nodes there is nothing to cut.
+for name, kind in pairs(M) do
+  kind.nodes_min = ({partition = 1, bridge = 3, star = 3, ring = 4})[name] or 2
+end
 
 return M
