@@ -1,5 +1,5 @@
--- Paxos and the lock service with one line changed: mistakes that people make. Each works, and goes
--- on working, until a seed comes that shows what the line is for.
+-- Paxos, Multi-Paxos and the lock service with one line changed: mistakes that people make. Each
+-- works, and goes on working, until a seed comes that shows what the line is for.
 --
 --     lua5.4 examples/mistakes.lua            from the root of the repository
 
@@ -24,6 +24,10 @@ local mistakes = {
     [[proposed = best.value or wanted]], [[proposed = "nothing"]] },
   { "paxos", "a proposer does not wait longer after a failure",
     [[wait_ms = math.min(2 * wait_ms, 2000)]], [[]] },
+  { "multi_paxos", "a new leader forgets what it is told of",
+    [[best[slot] and best[slot].value or "nothing")]], [["nothing")]] },
+  { "multi_paxos", "a leader does not send again what may have got lost",
+    [[if not known[slot] then send_accept(slot) end]], [[]] },
   { "lock", "a worker counts its lease from the answer",
     [[body.asked_at + LEASE_MS
   end)]], [[node:now() + LEASE_MS
