@@ -162,6 +162,7 @@ build = {
     ["jangada.lab.invariants.logs"] = "lua/jangada/lab/invariants/logs.lua",
     ["jangada.lab.invariants.raft"] = "lua/jangada/lab/invariants/raft.lua",
     ["jangada.lab.invariants.values"] = "lua/jangada/lab/invariants/values.lua",
+    ["jangada.lab.kv"] = "lua/jangada/lab/kv.lua",
     ["jangada.lab.links"] = "lua/jangada/lab/links.lua",
     ["jangada.lab.loop"] = "lua/jangada/lab/loop.lua",
     ["jangada.lab.machine"] = "lua/jangada/lab/machine.lua",

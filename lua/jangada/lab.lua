@@ -11,6 +11,7 @@ local disks = require "jangada.lab.disk"
 local errors = require "jangada.errors"
 local faults = require "jangada.lab.faults"
 local invariants = require "jangada.lab.invariants"
+local kv = require "jangada.lab.kv"
 local machines = require "jangada.lab.machine"
 local networks = require "jangada.lab.network"
 local node = require "jangada.node"
@@ -133,5 +134,6 @@ end
 M.faults = faults
 M.invariants = invariants
 M.stream = streams.new
+M.kv_clients = kv.new
 
 return M

@@ -24,9 +24,11 @@
 --     noted(self, machine, name, fields)
 --                                    when the node calls node:trace
 --     booted(self, machine)          before the node boots
+--     finish(self)                   at the end of the run (World:finish)
 --
--- `turn`, `committed` and `acknowledged` return nil when all is well, else a message. Each looks
--- only at what the turn touched: what was right before and was not touched is right still.
+-- `turn`, `committed`, `acknowledged` and `finish` return nil when all is well, else a message;
+-- `finish` may return the fields of a verdict instead. The others look only at what the turn
+-- touched: what was right before and was not touched is right still.
 
 local errors = require "jangada.errors"
 local logs = require "jangada.lab.invariants.logs"
@@ -60,9 +62,9 @@ local function from_function(world, fn, number)
 end
 
 local function from_table(entry)
-  if not (entry.turn or entry.committed or entry.acknowledged) then
+  if not (entry.turn or entry.committed or entry.acknowledged or entry.finish) then
     errors.raise("option_invalid", "the invariant %s looks at nothing: it has neither turn, "
-      .. "committed nor acknowledged", entry.name)
+      .. "committed, acknowledged nor finish", entry.name)
   end
   return entry
 end
@@ -81,7 +83,7 @@ local function expand(list)
   return expanded
 end
 
-local HOOKS <const> = {"booted", "turn", "committed", "acknowledged", "noted"}
+local HOOKS <const> = {"booted", "turn", "committed", "acknowledged", "noted", "finish"}
 
 ---Adds an invariant to those of a world.
 ---@param world table

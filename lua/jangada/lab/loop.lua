@@ -71,6 +71,24 @@ function World:judge_acknowledged(client, data)
   end
 end
 
+---Ends a run: judges what can be judged only then, such as what clients were told in all of it. A
+---world that has a verdict keeps it.
+---@return jangada.Verdict|nil verdict nil when all is well
+---Raises `world_busy`, `world_closed`.
+function World:finish()
+  if self.closed then errors.raise("world_closed", "the world is closed") end
+  if self.running then errors.raise("world_busy", "the world is running") end
+  for _, invariant in ipairs(self.judges.finish or {}) do
+    local found = not self.verdict and invariant:finish()
+    if type(found) == "table" then
+      self:fail(found)
+    elseif found then
+      fail_invariant(self, invariant, nil, found)
+    end
+  end
+  return self.verdict
+end
+
 local function judge_turn(self, machine, wrote)
   local judges = self.judges.turn
   for i = 1, #judges do

@@ -107,11 +107,12 @@ function Scenario:world(case)
   errors.raise("input_invalid", "%s: %s", self.path, made.message)
 end
 
----Runs the world of a case to its end.
+---Runs the world of a case to its end, and judges it.
 ---@param case jangada.Case
 ---@param world table
 function M.run(case, world)
   if case.script then case.script(world) else world:run(case.duration_ms) end
+  if not world.closed then world:finish() end
 end
 
 ---The marks that a world's run could reach: those that the text of its protocol names, with the

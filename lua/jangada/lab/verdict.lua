@@ -2,6 +2,8 @@
 --
 --     handler_error        a handler raised: `traceback` says where
 --     invariant_violated   an invariant does not hold: `name` says which
+--     not_linearizable     what clients were told has no order: `story` shows it
+--     history_exceeded     whether there is one was not found within the budget
 --     events_exceeded      the run took more events than its budget
 --     queue_exceeded       more messages and timers waited than the budget allows: a message storm
 --     store_failed         a store could not be opened
@@ -33,12 +35,13 @@ local M = {}
 ---@field name string|nil of the invariant
 ---@field code string|nil of the error object a handler raised
 ---@field traceback string|nil where a handler raised
+---@field story string|nil what happened, in several lines
 
 -- What a kind of verdict says of the protocol: nothing, if the run was cut short, or if the harness
 -- could not do its work.
 local OUTCOMES <const> = {
   events_exceeded = "unknown", queue_exceeded = "unknown", trace_exceeded = "unknown",
-  time_exceeded = "unknown", worker_died = "unknown",
+  time_exceeded = "unknown", history_exceeded = "unknown", worker_died = "unknown",
   store_failed = "error", scenario_failed = "error",
 }
 

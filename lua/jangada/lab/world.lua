@@ -8,6 +8,7 @@ local clients = require "jangada.lab.client"
 local errors = require "jangada.errors"
 local heaps = require "jangada.lab.heap"
 local hosts = require "jangada.lab.host"
+local invariants = require "jangada.lab.invariants"
 local links = require "jangada.lab.links"
 local loop = require "jangada.lab.loop"
 local machines = require "jangada.lab.machine"
@@ -162,6 +163,12 @@ function World:request(which, body, timeout_ms)
   end)
   self:run_until(function() return is_over end, timeout_ms)
   return reply
+end
+
+---Lets an invariant look at this world from now on. It is told of no boot, turn or commit before.
+---@param invariant table see jangada.lab.invariants
+function World:watch(invariant)
+  invariants.add(self, invariant)
 end
 
 ---------------------------------------------------------------------------------------------------

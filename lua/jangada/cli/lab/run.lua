@@ -84,7 +84,8 @@ local function print_result(screen, world, clients)
   end
   if world.verdict then
     screen:print("VERDICT %s", tostring(world.verdict))
-    if world.verdict.traceback then screen:print("%s", world.verdict.traceback) end
+    local details = world.verdict.traceback or world.verdict.story
+    if details then screen:print("%s", details) end
   else
     screen:print("no violation")
   end

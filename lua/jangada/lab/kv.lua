@@ -1,0 +1,258 @@
+-- Clients that use the reference Raft as a store of keys and values, several at a time, and keep
+-- what they asked for and were told: a history, judged at the end of the run (World:finish) by
+-- whether it is linearizable (jangada.check).
+--
+--     local clients = lab.kv_clients{count = 5, keys = 3}
+--     local world <close> = lab.new{protocol = "jangada.raft.protocol",
+--       options = {machine = "kv"}, clients = clients}
+--     world:run(5000)
+--     print(world:finish())                     -- nil, or a verdict not_linearizable
+--
+-- Every operation goes through the log, a read too. A client has one on its way at a time, and
+-- sends it again under its number, to another node, until it is answered or `give_up_ms` are over.
+-- Then its outcome is unknown, if any of the requests may have reached the log, and the client goes
+-- on as another process, which is another session of Raft's. Where an operation was applied is
+-- known from node:committed, and is the order that the check tries first.
+
+local check = require "jangada.check"
+local encoding = require "jangada.raft.command"
+local errors = require "jangada.errors"
+local kv = require "jangada.raft.kv"
+
+local M = {}
+
+-- Maelstrom's codes, as Raft uses them.
+local NOT_HERE <const>, MALFORMED <const>, NO_SESSION <const> = 11, 12, 22
+
+local MEMORY_MAX <const> = 128 << 20 -- bytes, of a check
+
+local OPTIONS <const> = {count = 3, keys = 3, operations = 1000, timeout_ms = 150, retry_ms = 20,
+  give_up_ms = 1000, think_ms = 10, steps_max = 5000000}
+
+local Client = {}
+Client.__index = Client
+Client.__name = "jangada.lab.KvClient"
+
+local function begin_session(self)
+  self.sessions = self.sessions + 1
+  self.process = self.client.id .. (self.sessions > 1 and "/" .. self.sessions or "")
+  self.number = 0
+end
+
+local function record(self, event)
+  local history = self.shared.history
+  event.process, event.time = self.process, self.client.world.time_us
+  history[#history + 1] = event
+  return event
+end
+
+---------------------------------------------------------------------------------------------------
+-- What is asked for
+
+-- A value that nobody else writes.
+local function new_value(self)
+  self.values = self.values + 1
+  return ("%s.%d"):format(self.client.id, self.values)
+end
+
+-- An operation: its function, key and value in the history, and the command.
+local function draw(self)
+  local chance = self.client.chance
+  local key = "k" .. chance:between(1, self.shared.options.keys)
+  local kind = chance:between(1, 20)
+  if kind <= 10 then return "get", key, nil, kv.get(key) end
+  local value = new_value(self)
+  if kind <= 15 then return "put", key, value, kv.put(key, value) end
+  if kind == 16 then return "delete", key, nil, kv.delete(key) end
+  local expected = self.seen[key] -- as last seen; nil: no such key
+  return "cas", key, {expected or check.null, value}, kv.cas(key, expected, value)
+end
+
+local function note_seen(self, f, key, value, answer)
+  if f == "get" then
+    self.seen[key] = answer or nil
+  elseif f == "put" then
+    self.seen[key] = value
+  elseif f == "delete" then
+    self.seen[key] = nil
+  elseif answer then
+    self.seen[key] = value[2]
+  end
+end
+
+---------------------------------------------------------------------------------------------------
+-- Asking
+
+local begin, submit
+
+local function pause(self)
+  self.client:after(self.client.chance:between(0, self.shared.options.think_ms), self.begin)
+end
+
+local function succeed(self, answer)
+  local invoked = self.invoked
+  if invoked.f ~= "get" and answer then self.client:acknowledged(self.data) end
+  note_seen(self, invoked.f, invoked.key, invoked.value, answer)
+  if invoked.f == "get" then
+    answer = answer or nil
+  elseif invoked.f ~= "cas" then
+    answer = invoked.value
+  end
+  record(self, {type = "ok", f = invoked.f, key = invoked.key, value = answer})
+  pause(self)
+end
+
+local function give_up(self)
+  record(self, {type = self.is_open and "info" or "fail", f = self.invoked.f,
+    key = self.invoked.key, error = "no leader took it in time"})
+  begin_session(self)
+  pause(self)
+end
+
+local function follow(self, leader)
+  local world = self.client.world
+  local endpoint = leader and world.endpoints[leader]
+  if endpoint and not endpoint.is_client and endpoint.index ~= self.target then
+    self.target = endpoint.index
+  else
+    self.target = self.target % #world.nodes + 1
+  end
+end
+
+local function on_answer(self, answer)
+  if answer and answer.type == "submit_ok" then return succeed(self, answer.results[1]) end
+  local code = answer and answer.code
+  if code == NO_SESSION then return give_up(self) end
+  if code == MALFORMED then
+    errors.raise("command_refused", "%s of %s was refused: %s", self.invoked.f, self.process,
+      tostring(answer.text))
+  end
+  if code ~= NOT_HERE then self.is_open = true end -- this request may have reached the log
+  if self.client.world.time_us >= self.limit_us then return give_up(self) end
+  follow(self, answer and answer.leader)
+  if answer then
+    self.client:after(self.shared.options.retry_ms, self.submit)
+  else
+    submit(self)
+  end
+end
+
+function submit(self)
+  local world = self.client.world
+  self.client:request(world.ids[self.target], {
+    type = "submit", client = self.process, number = self.number, commands = {self.command},
+  }, self.shared.options.timeout_ms, self.on_answer)
+end
+
+function begin(self)
+  local shared = self.shared
+  if shared.begun >= shared.options.operations then
+    self.done = true
+    return
+  end
+  shared.begun, self.number = shared.begun + 1, self.number + 1
+  local f, key, value, command = draw(self)
+  self.command, self.data = command, encoding.encode(self.process, self.number, command)
+  self.is_open = false
+  self.limit_us = self.client.world.time_us + shared.options.give_up_ms * 1000
+  self.invoked = record(self, {type = "invoke", f = f, key = key, value = value})
+  shared.by_data[self.data] = self.invoked
+  submit(self)
+end
+
+---Begins to ask. The world does.
+---@param client table
+function Client:start(client)
+  self.client = client
+  self.target = (client.index - 1) % #client.world.nodes + 1
+  self.begin = function() begin(self) end
+  self.submit = function() submit(self) end
+  self.on_answer = function(answer) on_answer(self, answer) end
+  self.shared:watch(client.world)
+  begin_session(self)
+  pause(self)
+end
+
+---------------------------------------------------------------------------------------------------
+-- All of them
+
+local Shared = {}
+Shared.__index = Shared
+
+-- The first time that an operation is committed, it takes effect there: that is the place that the
+-- history tells, unless it is a cas that changes nothing, of which clients may never learn.
+function Shared:apply(index, data)
+  local invoked = self.by_data[data]
+  if not invoked then return end
+  self.by_data[data] = nil
+  local _, _, command = encoding.decode(data)
+  local answer = self.machine:apply(command)
+  if invoked.f ~= "cas" or answer then invoked.order = index end
+end
+
+-- The judge that a world has for all of them.
+function Shared:watch(world)
+  if self.is_watched then return end
+  self.is_watched = true
+  world:watch{
+    name = "linearizable",
+    committed = function(_, _, index, _, data)
+      if index <= self.top then return nil end
+      self.top = index
+      self:apply(index, data)
+    end,
+    finish = function() return self:judge() end,
+  }
+end
+
+-- The fields of a verdict, or nil.
+function Shared:judge()
+  local result = check.run(self.history, {model = "kv", steps_max = self.options.steps_max,
+    memory_max = MEMORY_MAX})
+  self.result = result
+  if result.verdict == "linearizable" then return nil end
+  local story = check.explain(result)
+  return {
+    kind = result.verdict == "unknown" and "history_exceeded" or "not_linearizable",
+    message = story:match("\n([^\n]*)") or story, story = story,
+  }
+end
+
+---Makes clients, to be given to a world as its `clients`.
+---
+---  count         how many (3)
+---  keys          how many keys they use (3)
+---  operations    how many operations they do together (1000)
+---  timeout_ms    how long to wait for an answer (150)
+---  retry_ms      how long to wait after a refusal (20)
+---  give_up_ms    after how long the outcome of an operation is unknown (1000)
+---  think_ms      how long to wait after an operation, at most (10)
+---  steps_max     how long to check the history, in steps of the model (5000000)
+---
+---@param options? table
+---@return table clients a list of them; its `shared.history` is the history, in the form of
+---jangada.check, and `shared.result` what the check found
+---Raises `option_unknown`, `option_invalid`.
+function M.new(options)
+  local complete = {}
+  for name, default in pairs(OPTIONS) do complete[name] = default end
+  for name, value in pairs(options or {}) do
+    if not OPTIONS[name] then
+      errors.raise("option_unknown", "lab.kv_clients has no option %s", tostring(name))
+    end
+    if math.type(value) ~= "integer" or value < (name == "think_ms" and 0 or 1) then
+      errors.raise("option_invalid", "%s is a positive integer, not %s", name, tostring(value))
+    end
+    complete[name] = value
+  end
+  local shared = setmetatable({options = complete, history = {}, by_data = {}, machine = kv.new(),
+    begun = 0, top = 0, is_watched = false, result = nil}, Shared)
+  local clients = {shared = shared}
+  for i = 1, complete.count do
+    clients[i] = setmetatable({shared = shared, sessions = 0, values = 0, seen = {}, done = false},
+      Client)
+  end
+  return clients
+end
+
+return M
