@@ -6,7 +6,7 @@
 local lab = require "jangada.lab"
 local scenarios = require "jangada.lab.scenario"
 
-local SEEDS <const> = 3000
+local SEEDS <const> = 20000
 
 local mistakes = {
   { "paxos", "an acceptor forgets its promise in a crash",
