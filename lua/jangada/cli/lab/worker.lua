@@ -61,7 +61,8 @@ local function failed(seed, kind, message, traceback)
     traceback = shorten(traceback) } }
 end
 
--- What a seed came to, and whether this process can go on.
+-- What a seed came to, and whether this process can go on; nil if a signal came in the middle of it:
+-- what it waited for then may have failed for no other reason.
 local function result_of(scenario, seed, args)
   local ok, result
   local is_in_time, where = streams.limit(args.seed_time, function()
@@ -76,6 +77,8 @@ local function result_of(scenario, seed, args)
       verdicts.own_part(where)), false
   elseif ok then
     return result, true
+  elseif streams.caught() then
+    return nil, false
   elseif errors.is(result, "input_invalid") then
     return failed(seed, "scenario_invalid", result.message), true
   elseif errors.is(result) then
@@ -93,6 +96,7 @@ function worker.run(args, cli)
   for seed in seeds.parse(args.seeds):each() do
     if streams.caught() then break end
     local row, goes_on = result_of(scenario, seed, args)
+    if not row then break end
     out:write(lines.row(row), "\n")
     if not out:flush() or not goes_on then break end -- nobody listens; it is not to go on
   end
