@@ -61,8 +61,8 @@ local function failed(seed, kind, message, traceback)
     traceback = shorten(traceback) } }
 end
 
--- What a seed came to, and whether this process can go on; nil if a signal came in the middle of it:
--- what it waited for then may have failed for no other reason.
+-- What a seed came to, and whether this process can go on; nil if a signal came in the middle of
+-- it: what it waited for then may have failed for no other reason.
 local function result_of(scenario, seed, args)
   local ok, result
   local is_in_time, where = streams.limit(args.seed_time, function()
