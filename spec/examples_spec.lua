@@ -35,7 +35,7 @@ describe("the examples", function()
     assert.matches("seed %d+: election_safety", text)
   end)
 
-  it("examples/mistakes.lua finds every mistake", function()
+  it("examples/mistakes.lua finds every mistake #big", function()
     local _, output = run("examples/mistakes.lua")
     local found, text = {}, table.concat(output, "\n")
     for verdict in text:gmatch("\n  seed %d+: (%g+ ?%(?[%l_]*)") do found[#found + 1] = verdict end
@@ -54,7 +54,7 @@ local function judge(scenario, seed)
   return world.verdict
 end
 
-describe("the correct protocol", function()
+describe("the correct protocol #big", function()
   for _, name in ipairs{ "paxos", "multi_paxos", "lock" } do
     local function survives(seeds)
       local scenario = scenarios.load(("examples/%s_scenario.lua"):format(name))

@@ -40,7 +40,7 @@ end
 -- Ten of a hundred drawn numbers fail.
 local FAILING <const> = "if drawn < 10 then error('small') end"
 
-describe("jangada lab campaign", function()
+describe("jangada lab campaign #big", function()
   it("runs every seed once, and says what failed, grouped, with how to see it again", function()
     local path, directory = command.scenario(command.ticking(FAILING
       .. " if drawn > 50 then node:reached('large') end"
@@ -85,7 +85,7 @@ describe("jangada lab campaign", function()
   it("goes on where it was killed", function()
     local path, directory = with_client([[
       if seed == 23 and once("killed") then
-        os.execute("kill -9 $(ps -o ppid= -p $PPID)")
+        os.execute("kill -9 $(read a b c d e < /proc/$PPID/stat; echo $d)")
         os.execute("sleep 0.2")
       end]])
     local file = directory .. "/r"
@@ -117,7 +117,7 @@ describe("jangada lab campaign", function()
 
   it("stops at Ctrl-C with what it has", function()
     local path, directory = with_client([[
-      if seed == 7 then os.execute("kill -INT $(ps -o ppid= -p $PPID)") end
+      if seed == 7 then os.execute("kill -INT $(read a b c d e < /proc/$PPID/stat; echo $d)") end
       if seed > 7 then os.execute("sleep 0.02") end]])
     local code, output = campaign(path, "--seeds", "1-100000", "--json", directory .. "/r",
       "--junit", directory .. "/j")
@@ -130,8 +130,10 @@ describe("jangada lab campaign", function()
   end)
 
   it("does not wait for long for seeds that run when it stops", function()
-    local path = with_client("if seed == 3 then os.execute('kill -INT $(ps -o ppid= -p $PPID); "
-      .. "exec sleep 100') end")
+    local path = with_client([[
+      if seed == 3 then
+        os.execute("kill -INT $(read a b c d e < /proc/$PPID/stat; echo $d); exec sleep 100")
+      end]])
     local code, output = campaign(path, "--seeds", "3")
     assert.equal(130, code, output)
     assert.matches("INTERRUPTED: 1 seed left", output, 1, true)
