@@ -65,7 +65,7 @@ describe("the correct protocol #big", function()
     end
 
     it(name .. " survives", function() survives(60) end)
-    it(name .. " survives at length #slow", function() survives(3000) end)
+    it(name .. " survives at length #slow", function() survives(500) end)
   end
 end)
 
