@@ -64,8 +64,8 @@ describe("the correct protocol #big", function()
       end
     end
 
-    it(name .. " survives", function() survives(20) end)
-    it(name .. " survives at length #slow", function() survives(500) end)
+    it(name .. " survives", function() survives(60) end)
+    it(name .. " survives at length #slow", function() survives(3000) end)
   end
 end)
 

@@ -34,6 +34,6 @@ describe("the reference Raft", function()
   end)
 
   it("keeps them for many more seeds #slow", function()
-    run(1001, 1500)
+    run(1001, 2500)
   end)
 end)
