@@ -1,4 +1,4 @@
-local errors = require "jangada.errors"
+local fresh = require "spec.support.fresh"
 local process = require "spec.support.process"
 local scenarios = require "jangada.lab.scenario"
 
@@ -8,12 +8,7 @@ local function scenario(text)
   return scenarios.load(path)
 end
 
-local function message_of(fn, ...)
-  local ok, failure = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.is_true(errors.is(failure, "input_invalid"), tostring(failure))
-  return failure.message
-end
+local function message_of(...) return fresh.raises("input_invalid", ...) end
 
 local idle = [[{name = "idle", source = "return function() end"}]]
 

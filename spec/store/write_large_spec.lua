@@ -5,14 +5,6 @@ local programs = require "spec.support.programs"
 
 local raises, all_of = fresh.raises, programs.all_of
 
--- Runs a savepoint that is undone.
-local function undone(tx, fn)
-  assert.is_false(pcall(tx.savepoint, tx, function()
-    fn()
-    error("undo", 0)
-  end))
-end
-
 describe("a transaction larger than the journal", function()
   after_each(fresh.clean)
 
@@ -79,7 +71,7 @@ describe("a transaction larger than the journal", function()
       local b = tx:bucket("b")
       local n, t = b:bucket("n"), b:bucket("t")
       local new, pair = tx:create_bucket("new"), {}
-      undone(tx, function() tx:create_bucket("undone"):put("k", "undone") end)
+      fresh.undone(tx, function() tx:create_bucket("undone"):put("k", "undone") end)
       for i = 1, 9 do new:put(tostring(i), "new") end
       pair[1] = new:create_bucket("n"):create_bucket("t", { tree = true })
       pair[2] = tx:create_bucket("another")
@@ -97,7 +89,7 @@ describe("a transaction larger than the journal", function()
       for i, handle in ipairs{ n, t, new, pair[1], pair[2] } do handle:put("after", tostring(i)) end
       assert.equal(new, tx:bucket("new"))
       assert.is_nil(tx:bucket("undone"))
-      undone(tx, function()
+      fresh.undone(tx, function()
         b:put("undone", "v")
         tx:create_bucket("undone"):put("k", "undone")
         fill(t)

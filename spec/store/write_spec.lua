@@ -13,14 +13,6 @@ local function last_operations(rig)
   return journals.operations(records[#records].body)
 end
 
--- Runs a savepoint that is undone.
-local function undone(tx, fn)
-  assert.is_false(pcall(tx.savepoint, tx, function()
-    fn()
-    error("undo", 0)
-  end))
-end
-
 describe("a record's operations", function()
   after_each(fresh.clean)
 
@@ -76,16 +68,16 @@ describe("a record's operations", function()
     assert.same({ { "T", "b" }, { "P", 0, "1", "" }, { "P", 0, "4", "" }, { "T", "c" },
       { "P", 1, "5", "" } }, operations_of(function(tx)
       local b, c = tx:bucket("b"), tx:bucket("c")
-      undone(tx, function() c:put("0", "") end)
+      fresh.undone(tx, function() c:put("0", "") end)
       b:put("1", "")
-      undone(tx, function()
+      fresh.undone(tx, function()
         b:put("2", "")
         tx:savepoint(function() c:put("3", "") end)
         tx:create_bucket("tree")
       end)
       tx:savepoint(function()
         b:put("4", "")
-        undone(tx, function() c:delete_range("x", "y") end)
+        fresh.undone(tx, function() c:delete_range("x", "y") end)
       end)
       c:put("5", "")
     end, function(tx) tx:create_bucket("c") end))
@@ -223,22 +215,22 @@ local changes = {
   { "savepoints, kept and undone", function(tx) tx:create_bucket("b"):put("k", "old") end,
     function(tx)
       local b = tx:bucket("b")
-      undone(tx, function()
+      fresh.undone(tx, function()
         b:put("k", "undone")
         tx:create_bucket("tree"):put("k", "undone")
         tx:delete_bucket("b")
       end)
       tx:savepoint(function()
         tx:create_bucket("tree2"):put("k", "kept")
-        undone(tx, function() tx:create_bucket("tree3"):put("k", "undone") end)
+        fresh.undone(tx, function() tx:create_bucket("tree3"):put("k", "undone") end)
         tx:create_bucket("tree3", { tree = true }):put("k", "kept")
       end)
-      undone(tx, function() tx:bucket("tree2"):put("k", "undone") end)
+      fresh.undone(tx, function() tx:bucket("tree2"):put("k", "undone") end)
       tx:create_bucket("tree"):put("k", "kept")
       tx:bucket("b"):put("l", "new")
     end },
   { "nothing but what is undone", function(tx) tx:create_bucket("b") end, function(tx)
-    undone(tx, function() tx:create_bucket("tree") end)
+    fresh.undone(tx, function() tx:create_bucket("tree") end)
   end },
 }
 

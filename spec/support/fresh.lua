@@ -141,6 +141,15 @@ function fresh.raises(code, fn, ...)
   return failure.message
 end
 
+--- Runs fn in a savepoint that is undone.
+function fresh.undone(tx, fn)
+  local ok, failure = pcall(tx.savepoint, tx, function()
+    fn()
+    error("undo", 0)
+  end)
+  if ok or failure ~= "undo" then error("it was not undone: " .. tostring(failure), 2) end
+end
+
 --- Waits until another process has made a file.
 function fresh.wait_for(path)
   for _ = 1, 6000 do

@@ -2,6 +2,7 @@
 
 local errors = require "jangada.errors"
 local lab = require "jangada.lab"
+local assert = require "luassert"
 
 local M = {}
 
@@ -84,6 +85,30 @@ end
 function M.run_process(text)
   local pipe <close> = M.start_process(text)
   return pipe:read("a")
+end
+
+--- The verdict on a world of two nodes of a protocol, after 100 ms, with Raft's invariants.
+function M.judge(body, options)
+  local config = {nodes = 2, invariants = false}
+  for name, value in pairs(options or {}) do config[name] = value end
+  config.invariants = config.invariants or {"raft"}
+  local world <close> = M.world(body, config)
+  return world:run(100)
+end
+
+--- The verdict on a world of a wrong protocol, which violates this invariant.
+function M.guilty(name, body, options)
+  local verdict = M.judge(body, options)
+  assert.is_not_nil(verdict, "no verdict")
+  assert.equal("invariant_violated", verdict.kind, tostring(verdict))
+  assert.equal(name, verdict.name, tostring(verdict))
+  return verdict
+end
+
+--- A world of that protocol violates no invariant.
+function M.innocent(body, options)
+  local verdict = M.judge(body, options)
+  assert.is_nil(verdict, verdict and tostring(verdict.traceback or verdict))
 end
 
 return M

@@ -1,5 +1,5 @@
-local errors = require "jangada.errors"
 local format = require "jangada.cli.db.format"
+local fresh = require "spec.support.fresh"
 
 local function random_bytes(n)
   local parts = {}
@@ -12,12 +12,7 @@ local function random_bytes(n)
   return table.concat(parts)
 end
 
-local function message_of(fn, ...)
-  local ok, failure = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.is_true(errors.is(failure, "input_invalid"), tostring(failure))
-  return failure.message
-end
+local function message_of(...) return fresh.raises("input_invalid", ...) end
 
 describe("a format", function()
   it("reads back what it wrote, whatever the bytes", function()

@@ -5,6 +5,8 @@
 -- what they make of the value in `operation.a` and `operation.b`. `reads` is true for one that
 -- changes nothing; so is a failed operation.
 
+local values = require "jangada.check.values"
+
 local actions = {}
 
 local function prepare(table_of_actions, operation)
@@ -33,6 +35,20 @@ end
 
 local function describe(operation)
   return operation.action.describe(operation)
+end
+
+--- The `input` of an action that keeps its value as a text, in `operation.a`.
+---@param operation table
+---@param value any
+function actions.keep_input(operation, value)
+  operation.a = values.text(value)
+end
+
+--- The partition of a model whose keys know nothing of each other.
+---@param operation table
+---@return any
+function actions.key_of(operation)
+  return operation.key
 end
 
 --- A model.

@@ -5,7 +5,7 @@ local values = require "jangada.check.values"
 
 local lists = {}
 
-local text = values.text
+local text, key_of, keep_input = values.text, actions.key_of, actions.keep_input
 
 -- A row is a string: the text of each element, with a newline, which no text holds.
 local END <const> = "\n"
@@ -26,14 +26,6 @@ end
 
 local function init(initial)
   return initial == nil and "" or row(initial)
-end
-
-local function key_of(operation)
-  return operation.key
-end
-
-local function keep_input(operation, value)
-  operation.a = text(value)
 end
 
 ---------------------------------------------------------------------------------------------------

@@ -5,15 +5,7 @@ local values = require "jangada.check.values"
 
 local registers = {}
 
-local text = values.text
-
-local function key_of(operation)
-  return operation.key
-end
-
-local function keep_input(operation, value)
-  operation.a = text(value)
-end
+local text, key_of, keep_input = values.text, actions.key_of, actions.keep_input
 
 local function keep_output(operation, value)
   operation.b = text(value)

@@ -4,7 +4,9 @@
 -- A table of 1..n is an array, one whose keys are all strings an object, and any other
 -- {"pairs": [[key, value], ...]}; an empty one is an empty object.
 
+local errors = require "jangada.errors"
 local json = require "jangada.cli.json"
+local json_reader = require "jangada.cli.json_reader"
 
 local lines = {}
 
@@ -76,6 +78,24 @@ function lines.row(row)
   local fields = {}
   for i = 1, row.n or #row, 2 do fields[i], fields[i + 1] = row[i], lines.of(row[i + 1]) end
   return json.encode(json.object(table.unpack(fields)))
+end
+
+--- The row of a file's first line, which says what the file is. Raises `input_invalid`.
+---@param line string|nil
+---@param path string of the file
+---@param kind string its kind, in the field `kind`
+---@param format string that can be read, in the field `format`
+---@param whose string "that of a ...": for the message
+---@return table header
+function lines.read_header(line, path, kind, format, whose)
+  local ok, header = pcall(json_reader.decode, line or "", 1)
+  if not ok or type(header) ~= "table" or header.kind ~= kind then
+    errors.raise("input_invalid", "%s: the first line is not %s", path, whose)
+  elseif header.format ~= format then
+    errors.raise("input_invalid", "%s: its format is %s, and what can be read is %s", path,
+      tostring(header.format), format)
+  end
+  return header
 end
 
 return lines

@@ -24,15 +24,7 @@ function replay.define(parser)
 end
 
 local function read_first(file, path)
-  local line = file:read("l") or ""
-  local ok, first = pcall(json_reader.decode, line, 1)
-  if not ok or type(first) ~= "table" or first.kind ~= "run" then
-    errors.raise("input_invalid", "%s: the first line is not that of a trace", path)
-  elseif first.format ~= recordings.FORMAT then
-    errors.raise("input_invalid", "%s: its format is %s, and what can be replayed is %s", path,
-      tostring(first.format), recordings.FORMAT)
-  end
-  return first
+  return lines.read_header(file:read("l"), path, "run", recordings.FORMAT, "that of a trace")
 end
 
 ---@class jangada.cli.Comparison

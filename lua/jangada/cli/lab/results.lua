@@ -87,13 +87,8 @@ function results.decode(line, number)
 end
 
 local function decode_header(line, path)
-  local ok, header = pcall(json_reader.decode, line or "", 1)
-  if not ok or type(header) ~= "table" or header.kind ~= "campaign" then
-    errors.raise("input_invalid", "%s: the first line is not that of a campaign's results", path)
-  elseif header.format ~= results.FORMAT then
-    errors.raise("input_invalid", "%s: its format is %s, and what can be read is %s", path,
-      tostring(header.format), results.FORMAT)
-  end
+  local header = lines.read_header(line, path, "campaign", results.FORMAT,
+    "that of a campaign's results")
   without_null(header)
   header.first = header.first or {}
   return header

@@ -70,44 +70,33 @@ function M.state_machine_safety()
   }
 end
 
--- Over restarts: the term is in what a node saves before it acts on it.
-function M.term_monotonic()
-  local terms = {} -- id -> the last one
+-- A field of the state that never falls.
+local function monotonic(name, field, booted, text)
+  local values = {} -- id -> the last one
   return {
-    name = "term_monotonic",
+    name = name,
+    booted = booted and function(_, machine) booted(values, machine.id) end,
     turn = function(_, machine)
       local state, id = machine.state, machine.id
-      local term = type(state) == "table" and state.term
-      if math.type(term) ~= "integer" then return nil end
-      local known = terms[id]
-      if term == known then return nil end
-      if known and term < known then
-        return ("%s goes back from term %d to term %d"):format(id, known, term)
-      end
-      terms[id] = term
+      local value = type(state) == "table" and state[field]
+      if math.type(value) ~= "integer" then return nil end
+      local known = values[id]
+      if value == known then return nil end
+      if known and value < known then return text:format(id, known, value) end
+      values[id] = value
     end,
   }
 end
 
+-- Over restarts: the term is in what a node saves before it acts on it.
+function M.term_monotonic()
+  return monotonic("term_monotonic", "term", nil, "%s goes back from term %d to term %d")
+end
+
 -- Within a boot: the saved commit index is a hint, and may be behind.
 function M.commit_monotonic()
-  local commits = {} -- id -> the last one
-  return {
-    name = "commit_monotonic",
-    booted = function(_, machine) commits[machine.id] = nil end,
-    turn = function(_, machine)
-      local state, id = machine.state, machine.id
-      local commit = type(state) == "table" and state.commit
-      if math.type(commit) ~= "integer" then return nil end
-      local known = commits[id]
-      if commit == known then return nil end
-      if known and commit < known then
-        return ("%s takes back what it held for committed: index %d after index %d"):format(id,
-          commit, known)
-      end
-      commits[id] = commit
-    end,
-  }
+  return monotonic("commit_monotonic", "commit", function(values, id) values[id] = nil end,
+    "%s takes back what it held for committed: from index %d to index %d")
 end
 
 return M
