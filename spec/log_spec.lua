@@ -179,7 +179,12 @@ for _, kind in ipairs(logs.kinds) do
       end)
 
       it("refuses an entry of a term above the current one: log_entry_term_ahead", function()
-        raises("log_entry_term_ahead", log.save, log, { entries = entries_of(8) })
+        for _, case in ipairs{ { 10, 8 }, { 11, 7, 8 }, { 11, 7, 8, 9 }, { 12, 7, 7, 8 } } do
+          assert.matches(("entry %d has term 8, but the current term is 7"):format(case[1]),
+            raises("log_entry_term_ahead", log.save, log,
+              { entries = entries_of(table.unpack(case, 2)) }))
+        end
+        assert.equal(9, log:last_index())
         log:save{ term = 8, entries = entries_of(8) }
         assert.equal(8, log:last_term())
       end)
@@ -214,7 +219,8 @@ for _, kind in ipairs(logs.kinds) do
 
       it("refuses a term below the one before it: log_entry_term_fell", function()
         raises("log_entry_term_fell", log.save, log, { entries = entries_of(5) })
-        raises("log_entry_term_fell", log.save, log, { entries = entries_of(6, 7, 6) })
+        assert.matches("entry 12 has term 6, the entry before it term 7",
+          raises("log_entry_term_fell", log.save, log, { entries = entries_of(7, 7, 6) }))
         raises("log_entry_term_fell", log.save, log, { entries = entries_of(3), first = 6 })
         log:save{ entries = entries_of(4), first = 6 }
       end)
@@ -235,6 +241,7 @@ for _, kind in ipairs(logs.kinds) do
       for _, fields in ipairs{
         { entires = {} }, { "x" }, { term = "7" }, { term = 7.5 }, { term = -1 }, { vote = "" },
         { vote = 3 }, { vote = ("v"):rep(256) }, { commit = -1 }, { commit = 4.0 },
+        { term = false }, { vote = false }, { commit = false }, { first = false },
         { entries = "x" }, { entries = { "x" } }, { entries = { { data = "x" } } },
         { entries = { { term = 7 } } }, { entries = { { term = 0, data = "x" } } },
         { entries = { { term = 7, data = "x", type = 256 } } },

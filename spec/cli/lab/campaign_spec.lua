@@ -154,6 +154,15 @@ describe("jangada lab campaign", function()
     assert.equal(20, #results(directory .. "/r"))
   end)
 
+  it("calls nothing a failure that a signal may have caused", function()
+    local path = with_client("if seed == 5 then os.execute('kill -TERM $PPID') "
+      .. "error('interrupted by it') end")
+    local code, output = campaign(path, "--seeds", "1-10")
+    assert.equal(2, code, output)
+    assert.matches("UNKNOWN worker_died, 1 seed: 5\n", output, 1, true)
+    assert.matches("\n10 seeds: 9 passed, 1 unknown\n$", output)
+  end)
+
   it("ends a seed that does not end, and says where it was", function()
     local path = command.scenario(command.ticking(
       "if node.state.count == 3 then while true do pcall(error, 'x') end end"))
