@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
 **
-** bucket.h - buckets: what is stored of them (record.c), where they are (catalog.c, walk.c), and what
-** Lua has of them (bucket.c, access.c, cursor.c).
+** bucket.h - buckets: what is stored of them (record.c), where they are (catalog.c, walk.c), and
+** what Lua has of them (bucket.c, access.c, cursor.c).
 */
 #ifndef JANGADA_BUCKET_H
 #define JANGADA_BUCKET_H

@@ -174,8 +174,8 @@ static int switch_epoch(jg_db *db, bool clean, uint64_t lsn) {
   return rc;
 }
 
-/* All commits are in the file, and flushed; `clean`: it is whole without the journal. No transaction
-** is open but reads with a snapshot of their own. */
+/* All commits are in the file, and flushed; `clean`: it is whole without the journal. No
+** transaction is open but reads with a snapshot of their own. */
 int jg_checkpoint(jg_db *db, bool clean) {
   const jg_journal *j = db->journal;
   int rc = atomic_load(&j->failed);
@@ -202,9 +202,10 @@ int jg_journal_purge(jg_db *db) {
 
 /* ---- transactions of the user -------------------------------------------------------------- */
 
-/* Before a write transaction begins, and with the disk prepared: the marker in the file must say that the journal counts, and
-** be of LMDB's last transaction; another program may have written since. A checkpoint that is due
-** and fails now is tried again later; until then the journal takes more. */
+/* Before a write transaction begins, and with the disk prepared: the marker in the file must say
+** that the journal counts, and be of LMDB's last transaction; another program may have written
+** since. A checkpoint that is due and fails now is tried again later; until then the journal takes
+** more. */
 int jg_journal_prepare_write(jg_db *db) {
   jg_journal *j = db->journal;
   MDB_txn *parent;

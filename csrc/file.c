@@ -293,9 +293,9 @@ bool jg_file_sync_directory(const char *path, jg_failure *f) {
 }
 
 /* What is built on the newest meta page must not be on the disk before it. But it may be in memory
-** only: its writer died before its flush, or the flush failed, and then the system may take the page
-** for clean (Rebello et al., Can Applications Recover from fsync Failures?, USENIX ATC 2020). So it is
-** written once more. Not where another process may write a newer one meanwhile. */
+** only: its writer died before its flush, or the flush failed, and then the system may take the
+** page for clean (Rebello et al., Can Applications Recover from fsync Failures?, USENIX ATC 2020).
+** So it is written once more. Not where another process may write a newer one meanwhile. */
 static bool secure_meta(int fd, const meta_page *meta, bool is_second, const char *path,
                         const jg_open_options *o, jg_failure *f) {
   if (o->durability == JG_NONE) return true;

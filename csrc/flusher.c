@@ -120,9 +120,9 @@ void jg_journal_stop(jg_journal *j) {
 
 /* ---- what the owner's thread calls --------------------------------------------------------- */
 
-/* Hands over the record of the next commit, at j->offset. With `wait` it is durable on return;
-** else it will be. 0, or the errno of what failed; unless that poisoned the DB, the commit can still
-** be undone. */
+/* Hands over the record of the next commit, at j->offset. With `wait` it is durable on return; else
+** it will be. 0, or the errno of what failed; unless that poisoned the DB, the commit can still be
+** undone. */
 int jg_journal_append(jg_journal *j, const void *record, size_t size, uint64_t lsn, bool wait) {
   pthread_mutex_lock(&j->mutex);
   int rc = atomic_load(&j->failed);

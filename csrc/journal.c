@@ -20,13 +20,14 @@
 **     2  a flush: from here on it survives
 **     3  the child's commit: from here on others see it
 **
-** 2 before 3, or somebody would read, and tell others, what a power failure takes back. 1 is
-** one write into a file whose bytes have all been written before, so that 2 has no metadata to
-** flush. A commit that is not waited for (ticket.c) does 3 first and is not yet durable: it says so.
+** 2 before 3, or somebody would read, and tell others, what a power failure takes back. 1 is one
+** write into a file whose bytes have all been written before, so that 2 has no metadata to flush. A
+** commit that is not waited for (ticket.c) does 3 first and is not yet durable: it says so.
 **
 ** A checkpoint is the parent's commit. Just before it, a marker goes into the reserved tree of the
 ** same LMDB transaction: an id, the epoch that begins now, the LSN (log sequence number: commits
-** are counted from 1) of the last commit in it. So LMDB's own commit is the switch, and it is atomic:
+** are counted from 1) of the last commit in it. So LMDB's own commit is the switch, and it is
+** atomic:
 **
 **     before   the marker says epoch n, and the records of epoch n are in the journal
 **     after    the marker says epoch n + 1, of which the journal holds no record yet

@@ -2,9 +2,9 @@
 **
 ** memory_disk.c - the class MemoryDisk: a journal's disk in memory, for simulation and specs.
 **
-** It knows what has been flushed: the bytes that unflushed writes replaced are kept, so that a power
-** failure can take back all of them, or any sectors of them. It outlives the DB that uses it, as a
-** disk does, and is used by one at a time.
+** It knows what has been flushed: the bytes that unflushed writes replaced are kept, so that a
+** power failure can take back all of them, or any sectors of them. It outlives the DB that uses it,
+** as a disk does, and is used by one at a time.
 */
 #include "journal.h"
 

@@ -173,7 +173,7 @@ int jg_journal_prepare_disk(jg_journal *j) {
   return rc;
 }
 
-/* Without a checkpoint, which would call the file clean: what is in the journal may not be in it. */
+/* Without a checkpoint, which would call the file clean: it may lack what is in the journal. */
 static void drop(jg_db *db) {
   jg_journal *j = db->journal;
   if (j->is_open) j->disk->calls->close(j->disk);

@@ -4,8 +4,8 @@
 ** waiting for more, to wait without being busy, to be told of a signal instead of being ended by
 ** it, and to end what does not end by itself.
 **
-** Lua's own library has none of it: io.read waits for as much as it was asked for, and a Ctrl-C that
-** comes meanwhile is noticed when that has arrived.
+** Lua's own library has none of it: io.read waits for as much as it was asked for, and a Ctrl-C
+** that comes meanwhile is noticed when that has arrived.
 */
 #include "jangada.h"
 
@@ -32,9 +32,9 @@ static int check_fd(lua_State *L, int idx) {
   return fileno(stream->f);
 }
 
-/* read(file, size_max, timeout_ms): up to so many bytes, as soon as there are any; "" at the end; nil
-** when nothing came in time, or a signal did. What the library has read ahead is not seen: a file
-** is read by this function alone. A time-out below 0 is none. */
+/* read(file, size_max, timeout_ms): up to so many bytes, as soon as there are any; "" at the end;
+** nil when nothing came in time, or a signal did. What the library has read ahead is not seen: a
+** file is read by this function alone. A time-out below 0 is none. */
 static int streams_read(lua_State *L) {
   int fd = check_fd(L, 1);
   lua_Integer size = luaL_checkinteger(L, 2), timeout_ms = luaL_checkinteger(L, 3);
@@ -101,8 +101,8 @@ static int streams_clock(lua_State *L) {
   return 1;
 }
 
-/* catch(): from here on the first SIGINT, SIGTERM or SIGHUP is noted, and only a second one ends the
-** process; a pipe that nobody reads is a failed write. */
+/* catch(): from here on the first SIGINT, SIGTERM or SIGHUP is noted, and only a second one ends
+** the process; a pipe that nobody reads is a failed write. */
 static int streams_catch(lua_State *L) {
   static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
   struct sigaction action;
@@ -162,8 +162,8 @@ static void set_timer(lua_Number seconds) {
 }
 
 /* limit(seconds, fn): calls fn and returns true, or false and a traceback when that much time has
-** passed before it was done; what fn raises passes through. Where Lua cannot be stopped, the process
-** ends by SIGALRM. There is one limit at a time. */
+** passed before it was done; what fn raises passes through. Where Lua cannot be stopped, the
+** process ends by SIGALRM. There is one limit at a time. */
 static int streams_limit(lua_State *L) {
   lua_Number seconds = luaL_checknumber(L, 1);
   luaL_argcheck(L, seconds >= 0.001 && seconds <= INT32_MAX, 1, "seconds, not too many");
