@@ -140,7 +140,7 @@ $(BUILD)/bench/peers: bench/peers/peers.go | peers-deps
 	@mkdir -p $(@D)
 	GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE='$(abspath $(BUILD))/go' go build -o $@ $<
 
-bench-lab: all ## events a second of the lab
+bench-lab: all ## events a second of the lab, and seeds a second of a campaign
 	@$(RUN) bench/lab.lua
 	@$(RUN) bin/jangada lab campaign examples/raft_swarm.lua --seeds 1-200 --jobs 2
 	@$(RUN) bin/jangada lab campaign examples/raft_swarm.lua --seeds 1-200 --jobs 2 --duration 20000
