@@ -67,6 +67,14 @@ describe("a node", function()
     assert.matches("node.state.log[1] is a table with a metatable", state.message, 1, true)
   end)
 
+  it("tells the world nothing that has no name, and no entry that is none", function()
+    for _, call in ipairs{"committed()", "committed(1, 1)", "committed(1, 1, 5)",
+      "committed(1.0, 1, 'x')", "committed(1, nil, 'x')", "reached()", "reached({})", "trace()",
+      "trace(7)", "maybe()", "maybe({})"} do
+      fails_with("argument_invalid", "node:" .. call)
+    end
+  end)
+
   it("cannot send to nobody, nor what has no type", function()
     fails_with("unknown_destination", "node:send('n9', {type = 'x'})")
     fails_with("body_invalid", "node:send('n1', {})")

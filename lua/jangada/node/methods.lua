@@ -10,6 +10,7 @@ local turn = require "jangada.node.turn"
 
 local copy_plain, try_copy_body, clone = plain.copy, plain.try_copy_body, plain.clone
 local hold_send, hold_output = turn.hold_send, turn.hold_output
+local math_type = math.type
 
 local M = {}
 
@@ -20,6 +21,13 @@ end
 local function check_function(fn, what)
   if type(fn) ~= "function" then
     errors.raise("argument_invalid", "%s needs a function, not a %s", what, type(fn))
+  end
+end
+
+-- The world counts and hashes by it.
+local function check_name(name, what)
+  if type(name) ~= "string" then
+    errors.raise("argument_invalid", "%s needs a name, a string, not a %s", what, type(name))
   end
 end
 
@@ -150,6 +158,7 @@ local function add_time_and_chance(node, life)
   ---@return boolean
   function node.maybe(_, name)
     if not face._open then raise_over(life) end
+    check_name(name, "node:maybe")
     return maybe(owner, name)
   end
 end
@@ -160,9 +169,10 @@ local function add_outputs(node, life)
   ---Writes a row into the world's trace, once the turn is durable.
   ---@param name string what happened
   ---@param fields? table plain data
-  ---Raises `not_plain`.
+  ---Raises `argument_invalid`, `not_plain`.
   function node.trace(_, name, fields)
     if not face._open then raise_over(life) end
+    check_name(name, "node:trace")
     local copy, digest = copy_plain(fields, "fields")
     hold_output(outputs, "noted", name, copy, digest)
   end
@@ -172,15 +182,22 @@ local function add_outputs(node, life)
   ---@param index integer
   ---@param term integer
   ---@param data string
+  ---Raises `argument_invalid`.
   function node.committed(_, index, term, data)
     if not face._open then raise_over(life) end
+    if math_type(index) ~= "integer" or math_type(term) ~= "integer" or type(data) ~= "string" then
+      errors.raise("argument_invalid", "node:committed needs an index and a term, integers, and "
+        .. "data, a string; not %s, %s and a %s", tostring(index), tostring(term), type(data))
+    end
     hold_output(outputs, "committed", index, term, data)
   end
 
   ---Sets a mark: a campaign counts which marks its runs have reached.
   ---@param name string
+  ---Raises `argument_invalid`.
   function node.reached(_, name)
     if not face._open then raise_over(life) end
+    check_name(name, "node:reached")
     hold_output(outputs, "reached", name)
   end
 end
