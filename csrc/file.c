@@ -99,6 +99,12 @@ static int64_t now_ms(void) {
   return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* Is the path, which led nowhere, a link? Another process may have made the file since: no link. */
+static bool is_dangling(const char *path) {
+  struct stat st;
+  return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
 /* Opens the file and takes the owner lock. Returns the descriptor that holds it, or -1; a file
 ** that does not exist is no failure yet, `missing` says so. */
 int jg_file_lock(const char *path, const jg_open_options *o, bool *missing, jg_failure *f) {
@@ -107,7 +113,7 @@ int jg_file_lock(const char *path, const jg_open_options *o, bool *missing, jg_f
   int fd = open(path, (o->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     int rc = errno;
-    bool is_link = rc == ENOENT && lstat(path, &st) == 0;
+    bool is_link = rc == ENOENT && is_dangling(path);
     *missing = rc == ENOENT && !is_link;
     jg_fail(f, jg_code_of(rc), "%s: %s%s", path, is_link ? "a symbolic link: " : "", strerror(rc));
     return -1;
@@ -146,7 +152,7 @@ bool jg_file_check_lock_file(const jg_db *db, const jg_open_options *o, jg_failu
   struct stat st;
   int n = snprintf(path, sizeof path, "%s-lock", db->path);
   if (n < 0 || n >= (int)sizeof path) return true;
-  if (stat(path, &st) != 0) return lstat(path, &st) != 0 || jg_fail_rc(f, errno, path);
+  if (stat(path, &st) != 0) return !is_dangling(path) || jg_fail_rc(f, ENOENT, path);
   if (!S_ISREG(st.st_mode)) return jg_fail(f, "invalid_file", "%s: not a regular file", path);
   if (jg_uses_lock_file(st.st_dev, st.st_ino))
     return jg_fail(f, "already_open",

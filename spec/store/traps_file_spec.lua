@@ -117,6 +117,28 @@ describe("one file", function()
     ]], path)))
   end)
 
+  it("is the one that another process makes just when it was found missing", function()
+    local path = fresh.path()
+    local db = fresh.open(path .. "-new")
+    db:update(function(tx) tx:create_bucket("made") end)
+    db:close()
+    assert.equal("made\n", (fresh.run_with("FAULT_APPEAR='" .. path .. "'", [[
+      local db <close> = assert(require "jangada.store".open(...))
+      db:view(function(tx) for name in tx:buckets() do print(name) end end)
+    ]], path)))
+  end)
+
+  it("is opened beside a lock file that another process makes just then", function()
+    local db, path = fresh.open()
+    db:update(function(tx) tx:create_bucket("b") end)
+    db:close()
+    os.rename(path .. "-lock", path .. "-lock-new")
+    assert.equal("open\n", (fresh.run_with("FAULT_APPEAR='" .. path .. "-lock'", [[
+      local db <close> = assert(require "jangada.store".open(..., { shared = true }))
+      print("open")
+    ]], path)))
+  end)
+
   it("is made by one of many that find it missing, and used by all (trap 36)", function()
     local script = [[
       local store, path, n = require "jangada.store", ...

@@ -5,6 +5,7 @@
 **
 **     FAULT_FILESYSTEM=6969   fstatfs says that all files are on one of that type (hexadecimal)
 **     FAULT_REPLACE=path      the first fstatfs renames `path`-new to `path`
+**     FAULT_APPEAR=path       and so does the first lstat of it
 **     FAULT_META=n            the n-th write of a meta page and all after it: the bytes are
 **                             written, but could not be flushed: EIO. LMDB writes data by pages
 **                             and its meta pages in part, so by their size they are told; small
@@ -52,25 +53,31 @@ static bool is_there(const char *variable) {
   return path != NULL && access(path, F_OK) == 0;
 }
 
-/* The file of FAULT_REPLACE gives way to the one beside it, once. */
-static void replace(void) {
-  static bool is_done;
-  const char *path = getenv("FAULT_REPLACE");
+/* The file that a variable names gives way to the one beside it, once. */
+static void replace(const char *variable) {
+  const char *path = getenv(variable);
   char other[PATH_MAX];
-  if (path == NULL || is_done) return;
-  is_done = true;
+  if (path == NULL) return;
   snprintf(other, sizeof other, "%s-new", path);
-  if (rename(other, path) != 0) abort();
+  if (rename(other, path) != 0 || unsetenv(variable) != 0) abort();
 }
 
 EXPORT int fstatfs(int fd, struct statfs *fs) {
   int (*real)(int, struct statfs *);
   find("fstatfs", &real);
-  replace();
+  replace("FAULT_REPLACE");
   int rc = real(fd, fs);
   const char *type = getenv("FAULT_FILESYSTEM");
   if (rc == 0 && type != NULL) fs->f_type = (__typeof__(fs->f_type))strtoul(type, NULL, 16);
   return rc;
+}
+
+EXPORT int lstat(const char *path, struct stat *st) {
+  int (*real)(const char *, struct stat *);
+  find("lstat", &real);
+  const char *appears = getenv("FAULT_APPEAR");
+  if (appears != NULL && strcmp(path, appears) == 0) replace("FAULT_APPEAR");
+  return real(path, st);
 }
 
 /* Is the disk full, and would a write need more of it? */
