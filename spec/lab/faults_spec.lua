@@ -189,6 +189,24 @@ describe("a plan that runs", function()
     })
   end)
 
+  it("ends only itself: a partition no cut, a rate none that was set since", function()
+    local world <close> = labs.world("", {nodes = 3, faults = {
+      {at_ms = 10, kind = "one_way", from = {1}, to = {2}},
+      {at_ms = 20, kind = "partition", groups = {{1}}, for_ms = 10},
+      {at_ms = 40, kind = "loss", rate = 0.1, for_ms = 20},
+      {at_ms = 50, kind = "loss", rate = 0.2, for_ms = 30},
+    }})
+    world:run(25)
+    assert.is_true(world.network:is_cut("n3", "n1"))
+    world:run(10)
+    assert.is_false(world.network:is_cut("n3", "n1"))
+    assert.is_true(world.network:is_cut("n1", "n2"))
+    world:run(30)
+    assert.equal(0.2, world.network.loss)
+    world:run(30)
+    assert.equal(0, world.network.loss)
+  end)
+
   it("is the plan that was printed", function()
     for seed = 1, 10 do
       local plan = faults.plan({duration_ms = 2000}, oracles.new(seed), {"n1", "n2", "n3"})

@@ -130,8 +130,8 @@ describe("order", function()
     end
   end)
 
-  it("is broken by messages that are late", function()
-    local world <close> = world_of(200, {network = {delay_ms = {2, 2}}})
+  it("is broken by messages that are late, even where links keep it", function()
+    local world <close> = world_of(200, {network = {delay_ms = {2, 2}, fifo = true}})
     world:set_reorder(0.1, {"constant", 100})
     world:run(500)
     local seen = seen_by(world, 2)
@@ -257,7 +257,10 @@ describe("a cut", function()
 
   it("flaps: it comes and goes until it is mended, or all is healed", function()
     for _, is_healed in ipairs{false, true} do
-      local world <close> = world_of(100, {network = {delay_ms = {1, 1}}})
+      local flips = 0
+      local world <close> = world_of(100, {network = {delay_ms = {1, 1}}, observe = function(event)
+        if event.shape then flips = flips + 1 end
+      end})
       local layer = world:flapping(2, 10, 20)
       world:run(70)
       local came = {}
@@ -267,8 +270,12 @@ describe("a cut", function()
       end
       if is_healed then world:heal() else assert.is_true(world:mend(layer)) end
       assert.is_false(world:mend(layer))
+      flips = 0
       world:run(100)
+      assert.equal(0, flips)
       assert.is_true(#seen_by(world, 2) > 60)
+      local last = seen_by(world, 2)[#seen_by(world, 2)]
+      assert.equal(100, last)
     end
   end)
 end)

@@ -48,6 +48,18 @@ describe("the network", function()
     end
   end)
 
+  it("doubles and damages the same messages whenever that began", function()
+    for _, name in ipairs{"duplication", "corruption"} do
+      local early, late = network{[name] = 0.5}, network{}
+      for i = 1, 200 do
+        if i == 50 then late:set_rate(name, 0.5) end
+        local expected = {early:fate("n1", "n2", 0)}
+        local actual = {late:fate("n1", "n2", 0)}
+        if i >= 50 then assert.same(expected, actual) end
+      end
+    end
+  end)
+
   it("takes what a node sends to itself at once and surely", function()
     local net = network{loss = 1, delay_ms = {50, 50}}
     assert.equal(1, net:fate("n1", "n1"))
