@@ -146,6 +146,7 @@ build = {
     ["jangada.lab.campaign.queue"] = "lua/jangada/lab/campaign/queue.lua",
     ["jangada.lab.campaign.seeds"] = "lua/jangada/lab/campaign/seeds.lua",
     ["jangada.lab.campaign.tally"] = "lua/jangada/lab/campaign/tally.lua",
+    ["jangada.lab.choosing"] = "lua/jangada/lab/choosing.lua",
     ["jangada.lab.client"] = "lua/jangada/lab/client.lua",
     ["jangada.lab.cuts"] = "lua/jangada/lab/cuts.lua",
     ["jangada.lab.delays"] = "lua/jangada/lab/delays.lua",

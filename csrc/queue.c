@@ -143,6 +143,53 @@ static int queue_peek(lua_State *L) {
   return 1;
 }
 
+/* list(queue): times, values and keys of all that wait, three arrays in the order of the queue. */
+static int queue_list(lua_State *L) {
+  queue *q = jg_self(L, QUEUE);
+  lua_settop(L, 1);
+  qsort(q->items, q->size, sizeof *q->items, compare_items); /* a sorted array is a heap */
+  lua_getiuservalue(L, 1, VALUES);
+  for (int i = 0; i < 3; i++)
+    lua_createtable(L, (int)q->size, 0); /* 3: times; 4: values; 5: keys */
+  for (unsigned i = 0; i < q->size; i++) {
+    item it = q->items[i];
+    lua_Integer n = (lua_Integer)i + 1;
+    lua_pushinteger(L, it.key >> SEQUENCE_BITS);
+    lua_rawseti(L, 3, n);
+    lua_rawgeti(L, 2, (lua_Integer)it.slot + 1);
+    lua_rawseti(L, 4, n);
+    lua_pushinteger(L, it.key);
+    lua_rawseti(L, 5, n);
+  }
+  return 3;
+}
+
+/* remove(queue, key, value): the time of that event, wherever it stands; nil, and nothing done, when
+** it does not wait. */
+static int queue_remove(lua_State *L) {
+  queue *q = jg_self(L, QUEUE);
+  lua_Integer key = luaL_checkinteger(L, 2);
+  item *items = q->items;
+  unsigned i = 0;
+  while (i < q->size && items[i].key != key) i++;
+  lua_settop(L, 3);
+  lua_getiuservalue(L, 1, VALUES);
+  if (i < q->size) lua_rawgeti(L, 4, (lua_Integer)items[i].slot + 1);
+  if (i == q->size || !lua_rawequal(L, 3, 5)) {
+    lua_pushnil(L);
+    return 1;
+  }
+  item removed = items[i];
+  for (; i > 0; i = (i - 1) / 2) /* it becomes the first one: its ancestors move down */
+    items[i] = items[(i - 1) / 2];
+  items[0] = removed;
+  take_first(q);
+  lua_pushnil(L);
+  lua_rawseti(L, 4, (lua_Integer)removed.slot + 1);
+  lua_pushinteger(L, removed.key >> SEQUENCE_BITS);
+  return 1;
+}
+
 /* Upvalue 2: the methods. */
 static int queue_index(lua_State *L) {
   queue *q = jg_self(L, QUEUE);
@@ -189,6 +236,8 @@ static const luaL_Reg functions[] = {{"new", queue_new},
                                      {"push", queue_push},
                                      {"pop", queue_pop},
                                      {"peek", queue_peek},
+                                     {"list", queue_list},
+                                     {"remove", queue_remove},
                                      {NULL, NULL}};
 static const luaL_Reg metamethods[] = {
     {"__newindex", queue_newindex}, {"__gc", queue_release}, {NULL, NULL}};

@@ -116,10 +116,13 @@ errors.codes = {
   yield_refused = "A handler, and what runs inside a transaction, cannot yield.",
 
   -- the lab
+  choice_invalid = "Who decides has named a way that there is not.",
   command_refused = "The cluster refused a command that no retry will mend.",
   directory_invalid = "The directory cannot be used, or holds the stores of another run.",
+  event_gone = "An event that is to happen next does not wait any more.",
   option_invalid = "An option has the wrong type or range.",
   option_unknown = "There is no option of that name.",
+  record_differs = "A recorded decision is not the one that is asked for.",
   queue_full = "More events wait than the lab's queue can hold.",
   time_out_of_range = "The time is past what the lab's clock can reach.",
   unknown_node = "There is no node of that index or id.",

@@ -32,7 +32,7 @@ local known = {
   network = {"table"}, durability = {"string", "none"}, directory = {"string"},
   faults = {"table"}, clients = {"table"}, invariants = {"table"}, observe = {"function"},
   events_max = {"integer", 10000000}, queue_max = {"integer", 200000},
-  maybe_rate = {"number", 0.05},
+  maybe_rate = {"number", 0.05}, choose = {"function"},
 }
 
 local function type_of(value)
@@ -95,6 +95,7 @@ end
 ---  events_max    how many events the run may take (10^7)
 ---  queue_max     how many messages and timers may wait (200000)
 ---  maybe_rate    how often node:maybe is true (0.05)
+---  choose        function(n, tag, random): decides instead of the seed (jangada.lab.oracle)
 ---
 ---@param options table
 ---@return table world
@@ -102,7 +103,7 @@ end
 ---`directory_invalid`, `not_plain`.
 function M.new(options)
   local config = read_options(options)
-  local oracle = oracles.new(config.seed)
+  local oracle = oracles.new(config.seed, config.choose)
   local ids = {}
   for i = 1, config.nodes do ids[i] = "n" .. i end
   node.refresh()
@@ -131,8 +132,11 @@ function M.new(options)
   return world
 end
 
+M.enumeration = oracles.enumeration
 M.faults = faults
 M.invariants = invariants
+M.recorder = oracles.recorder
+M.replay = oracles.replay
 M.stream = streams.new
 M.kv_clients = kv.new
 

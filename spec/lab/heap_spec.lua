@@ -117,4 +117,35 @@ describe("the queue of events", function()
       assert.equal("time_out_of_range", (labs.code_of(heap.push, heap, time, "x")))
     end
   end)
+
+  it("lists what waits, and gives any of it", function()
+    local chance = oracles.new(12):stream("heap")
+    local heap, there = heaps.new(), {}
+    for i = 1, 200 do
+      local value = {time = chance:choose(40), n = i}
+      heap:push(value.time, value)
+      there[i] = value
+    end
+    while #there > 0 do
+      local times, values, keys = heap:list()
+      table.sort(there, function(a, b)
+        return a.time < b.time or (a.time == b.time and a.n < b.n)
+      end)
+      assert.same(there, values)
+      for i, value in ipairs(values) do assert.equal(value.time, times[i]) end
+      if chance:choose(3) == 0 then
+        assert.equal(there[1], select(2, heap:pop()))
+        table.remove(there, 1)
+      else
+        local i = chance:choose(#there) + 1
+        assert.is_nil(heap:remove(keys[i], "another"))
+        assert.equal(there[i].time, heap:remove(keys[i], there[i]))
+        assert.is_nil(heap:remove(keys[i], there[i]))
+        table.remove(there, i)
+      end
+      assert.equal(#there, heap.size)
+    end
+    assert.same({{}, {}, {}}, {heap:list()})
+    assert.is_nil(heap:remove(1, "x"))
+  end)
 end)

@@ -110,7 +110,8 @@ end
 ---@param ms number from now
 ---@param fn fun()
 function Client:after(ms, fn)
-  self.world:after(ms, function() fn() end)
+  local world = self.world
+  world:push(world.time_us + math.floor(ms * 1000), {run = function() fn() end, client = self})
 end
 
 ---A message has arrived. For the world.

@@ -42,4 +42,18 @@ M.pop = queue.pop
 ---@return integer|nil time_us nil when nothing waits
 M.peek = queue.peek
 
+---Lists what waits, in its order.
+---@param heap jangada.lab.Heap
+---@return integer[] times_us
+---@return any[] values
+---@return integer[] keys as `pop` gives them, until the next push
+M.list = queue.list
+
+---Takes an event out, wherever it stands.
+---@param heap jangada.lab.Heap
+---@param key integer of `list`
+---@param value any of `list`
+---@return integer|nil time_us nil, and nothing is done, when it does not wait
+M.remove = queue.remove
+
 return M

@@ -7,7 +7,7 @@ local plain = require "jangada.node.plain"
 local store = require "jangada.store"
 
 local crc32c = store.crc32c
-local fate, push, time_max_us = networks.fate, heaps.push, heaps.time_max_us
+local push, time_max_us = heaps.push, heaps.time_max_us
 
 local ODD <const> = 0x9E3779B97F4A7C15
 
@@ -44,6 +44,7 @@ end
 local function new_transmit(world)
   local trace, network, heap = world.trace, world.network, world.heap
   local endpoints, queue_max = world.endpoints, world.queue_max
+  local fate = world.oracle.choose_by and networks.asked_fate or networks.fate
 
   return function(source, sends)
     local n, index = sends.n, source.index << 8

@@ -10,8 +10,8 @@
 --
 -- A run that goes wrong gets a verdict (jangada.lab.verdict) and takes no further event.
 --
--- These are the methods of jangada.World that make it go; jangada.lab.world has those that a user
--- turns it with.
+-- These are the methods of jangada.World that make it go; jangada.lab.choosing has those that take
+-- events in another order, jangada.lab.world those that a user turns it with.
 
 local errors = require "jangada.errors"
 local heaps = require "jangada.lab.heap"
@@ -139,7 +139,8 @@ function World:fail_queue()
     message = ("more than %d messages and timers wait"):format(self.queue_max)}
 end
 
-local function fail_events(self)
+---Ends the run: it has taken more events than its budget.
+function World:fail_events()
   self:fail{kind = "events_exceeded", message = ("the run has taken %d events"):format(self.events)}
 end
 
@@ -150,7 +151,10 @@ function World:after(ms, fn)
   self:push(self.time_us + math.floor(ms * 1000), {run = fn})
 end
 
-local function drop(self, message, why)
+---Counts a message that nobody gets.
+---@param message table
+---@param why string
+function World:drop_message(message, why)
   self.lost = self.lost + 1
   if self.trace.observe then
     self.trace:row{kind = "drop", src = message.src, dest = message.dest, body = message.body,
@@ -163,7 +167,7 @@ local function arrive_elsewhere(self, endpoint, message, key, is_cut)
   local trace = self.trace
   trace.value = mix(trace.value ~ key, endpoint.index)
   if is_cut then
-    drop(self, message, "cut")
+    self:drop_message(message, "cut")
   elseif endpoint.is_client then
     self.delivered = self.delivered + 1
     if trace.observe then
@@ -172,7 +176,7 @@ local function arrive_elsewhere(self, endpoint, message, key, is_cut)
     end
     endpoint:receive(message)
   elseif not endpoint.up then
-    drop(self, message, "down")
+    self:drop_message(message, "down")
   else
     machines.hold(endpoint, message, self.time_us)
   end
@@ -237,7 +241,10 @@ local Guard = {
   __close = function(guard) guard.world.running, guard.world.in_turn = false, false end,
 }
 
-local function begin_run(self)
+---Begins to take events.
+---@return table guard to be closed when that ends
+---Raises `world_busy`, `world_closed`.
+function World:begin_run()
   if self.closed then errors.raise("world_closed", "the world is closed") end
   if self.running then
     errors.raise("world_busy", "the world runs already; world:after(0, fn) comes next")
@@ -257,7 +264,7 @@ end
 
 -- Takes events up to a time, all there are without one, until a condition holds.
 local function advance(self, limit_us, is_done)
-  local _guard <close> = begin_run(self)
+  local _guard <close> = self:begin_run()
   if is_done and is_done(self) then return true end
   local heap, arrive, come_up = self.heap, self.arrive, self.come_up
   local events_max = self.events_max
@@ -267,7 +274,8 @@ local function advance(self, limit_us, is_done)
       self.time_us = limit_us or self.time_us
       break
     end
-    self.time_us = time_us
+    -- What has been overtaken (World:take) comes late: time goes forward only.
+    if time_us > self.time_us then self.time_us = time_us end
     local is_event = true -- else it was of no account
     if event.body then
       arrive(event, key)
@@ -279,7 +287,7 @@ local function advance(self, limit_us, is_done)
     if is_event then
       local events = self.events + 1
       self.events = events
-      if events >= events_max then fail_events(self) end
+      if events >= events_max then self:fail_events() end
       if is_done and is_done(self) then return true end
     end
   end

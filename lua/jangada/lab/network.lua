@@ -193,6 +193,20 @@ end
 --- The method `fate` as a function, for the host: each message that leaves calls it.
 M.fate = Network.fate
 
+---Like `fate`, where the oracle asks who decides: for a delay among those there are, not for bits.
+---@param self table network
+---@param src string
+---@param dest string
+---@param now_us integer
+---@return integer|nil, string|nil, integer|nil, table|nil as `fate`
+function M.asked_fate(self, src, dest, now_us)
+  if src == dest then return 1 end
+  local link = self.links[src][dest]
+  local draw = link:choose((self.law or #self.layers > 0) and BITS or self.spread)
+  if self.is_troubled then return troubled_fate(self, link, src, dest, draw, now_us) end
+  return draw % self.spread + self.delay_us
+end
+
 ---Whether something separates two endpoints now. A client that no group names reaches all.
 ---@param src string
 ---@param dest string

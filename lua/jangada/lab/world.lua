@@ -4,6 +4,7 @@
 -- network are in jangada.lab.links, the loop that makes a world go (run, run_until, step, after) in
 -- jangada.lab.loop.
 
+local choosing = require "jangada.lab.choosing"
 local clients = require "jangada.lab.client"
 local errors = require "jangada.errors"
 local heaps = require "jangada.lab.heap"
@@ -16,6 +17,7 @@ local plain = require "jangada.node.plain"
 
 local World = {}
 for name, method in pairs(loop) do World[name] = method end
+for name, method in pairs(choosing) do World[name] = method end
 for name, method in pairs(links) do World[name] = method end
 World.__index = World
 World.__name = "jangada.World"

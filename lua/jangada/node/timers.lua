@@ -93,4 +93,18 @@ function M.expire(timer, time_us)
   return timer._fn
 end
 
+---Says when a timer fires, if that entry of it is the live one. For who takes events out of order.
+---@param timer table
+---@param time_us integer the time of the entry
+---@return integer|nil due_us nil when the entry is of no account
+function M.due(timer, time_us)
+  return timer._queued_us == time_us and not timer._life.over and timer._due_us or nil
+end
+
+---Lets the live entry, which the world has taken out of its queue, come up when the timer is due.
+---@param timer table
+function M.hasten(timer)
+  timer._queued_us = timer._due_us
+end
+
 return M
