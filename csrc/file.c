@@ -152,7 +152,8 @@ bool jg_file_check_lock_file(const jg_db *db, const jg_open_options *o, jg_failu
   struct stat st;
   int n = snprintf(path, sizeof path, "%s-lock", db->path);
   if (n < 0 || n >= (int)sizeof path) return true;
-  if (stat(path, &st) != 0) return !is_dangling(path) || jg_fail_rc(f, ENOENT, path);
+  int rc = stat(path, &st) == 0 ? 0 : errno;
+  if (rc != 0) return !is_dangling(path) || jg_fail_rc(f, rc, path);
   if (!S_ISREG(st.st_mode)) return jg_fail(f, "invalid_file", "%s: not a regular file", path);
   if (jg_uses_lock_file(st.st_dev, st.st_ino))
     return jg_fail(f, "already_open",
