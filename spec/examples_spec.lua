@@ -20,7 +20,8 @@ end
 
 describe("the examples", function()
   for _, path in ipairs(lines_of("ls examples/*.lua")) do
-    it(path .. " runs", function()
+    local tags = path == "examples/mistakes.lua" and " #slow" or ""
+    it(path .. " runs" .. tags, function()
       local exit, output = run(path)
       assert.equal("exit 0", exit, table.concat(output, "\n"))
     end)
