@@ -91,7 +91,8 @@ describe("jangada lab campaign", function()
     local file = directory .. "/r"
     campaign(path, "--seeds", "1-40", "--json", file)
     local before = #results(file)
-    assert.is_true(before >= 10 and before < 40, before)
+    -- No worker was given seed 23 before the first four seeds of one were written.
+    assert.is_true(before >= 4 and before < 40, before)
     command.write(file, command.read(file) .. '{"seed":39,"ha') -- as a torn write leaves it
     local code, output = campaign(path, "--seeds", "1-40", "--json", file)
     assert.equal(0, code, output)
