@@ -13,7 +13,7 @@
 /* A checkpoint writes all dirty pages and makes a commit wait: few enough that it is short, many
 ** enough that it is rare. The child's commit grows with them, too. */
 #define DIRTY_PAGES_MAX 1000
-#define AGE_MAX_US 5000000 /* other processes see the last checkpoint */
+#define AGE_MAX_US 5000000 /* other processes see the last checkpoint; a simulation has no clock */
 #define RETRY_US 1000000   /* after one that failed: rebuilding takes long */
 
 /* ---- dirty pages --------------------------------------------------------------------------- */
@@ -48,8 +48,9 @@ static bool is_due(const jg_db *db) {
   mdb_env_info(db->env, &info);
   uint64_t pages = dirty_pages(db);
   int64_t now_us = jg_now_us();
+  bool is_old = j->disk == &j->posix && now_us - j->first_us > AGE_MAX_US;
   bool is_due = j->wants_checkpoint || pages > DIRTY_PAGES_MAX ||
-                pages > info.me_mapsize / db->page_size / 8 || now_us - j->first_us > AGE_MAX_US;
+                pages > info.me_mapsize / db->page_size / 8 || is_old;
   return is_due && now_us >= j->retry_us;
 }
 

@@ -1,6 +1,6 @@
 -- The reference Raft, where each seed draws what it is up against: how many nodes, how slow and
--- lossy a network, how much work, for how long, and which faults. `jangada lab campaign FILE` runs
--- it under one seed after the other.
+-- lossy a network, how slow its disks, how much work, for how long, and which faults. `jangada lab
+-- campaign FILE` runs it under one seed after the other.
 
 local lab = require "jangada.lab"
 
@@ -19,5 +19,6 @@ return function(chance)
     faults = { duration_ms = duration_ms * 4 // 5 },
     clients = { lab.stream{ commands = commands, batch_max = chance:between(1, 4) } },
     duration_ms = duration_ms,
+    disk = chance:chance(0.5) and { flush_ms = { 0.05, chance:logarithmic(0.1, 20) } } or nil,
   }
 end

@@ -7,6 +7,7 @@
 --     assert(not world:run(2000), world.verdict)
 --     print(world:hash())                   -- the same in every process
 
+local delays = require "jangada.lab.delays"
 local disks = require "jangada.lab.disk"
 local errors = require "jangada.errors"
 local faults = require "jangada.lab.faults"
@@ -29,7 +30,7 @@ local DURABILITIES <const> = {none = true, commit = true, journal = true}
 -- The options of lab.new: the type of each, and its default.
 local known = {
   seed = {"integer", 1}, nodes = {"integer", 3}, protocol = {"any"}, options = {"table"},
-  network = {"table"}, durability = {"string", "none"}, directory = {"string"},
+  network = {"table"}, durability = {"string"}, directory = {"string"}, disk = {"table"},
   faults = {"table"}, clients = {"table"}, invariants = {"table"}, observe = {"function"},
   events_max = {"integer", 10000000}, queue_max = {"integer", 200000},
   maybe_rate = {"number", 0.05}, choose = {"function"},
@@ -56,11 +57,22 @@ local function read_options(given)
   if config.nodes < 1 or config.nodes > NODES_MAX then
     errors.raise("option_invalid", "a world has 1 to %d nodes, not %d", NODES_MAX, config.nodes)
   end
+  config.durability = config.durability or config.directory and "none" or "journal"
   if not DURABILITIES[config.durability] then
     errors.raise("option_invalid", "durability is none, commit or journal, not %s",
       config.durability)
   end
   return config
+end
+
+-- The law of how long disks take for a flush, false for no time.
+local function read_disk(given)
+  for name in pairs(given) do
+    if name ~= "flush_ms" then
+      errors.raise("option_unknown", "a disk has no option %s", tostring(name))
+    end
+  end
+  return given.flush_ms ~= nil and delays.law(given.flush_ms, "flush_ms")
 end
 
 local function others(ids, id)
@@ -86,8 +98,9 @@ end
 ---  protocol      path of a Lua file, name of a module, or {source = text, name = string}
 ---  options       plain data: the second argument of the protocol
 ---  network       {delay_ms = {least, most}, loss = 0..1, ...} ({1, 10}, 0; jangada.lab.network)
----  durability    "none", "commit" or "journal", of the stores ("none")
+---  durability    "none", "commit" or "journal", of the stores ("journal"; in a directory "none")
 ---  directory     where the stores stay, as n1.db...; temporary ones without it
+---  disk          {flush_ms = law}: how long flushes take (no time)
 ---  faults        a plan, or what to draw one by (jangada.lab.faults)
 ---  clients       functions of a client, or objects with start(client): c1, c2...
 ---  invariants    names of jangada.lab.invariants, or own ones; those of Raft without it
@@ -111,12 +124,15 @@ function M.new(options)
     config = config, seed = config.seed, oracle = oracle, ids = ids,
     source = node.source(config.protocol),
     options = plain.copy(config.options or {}, "options"),
-    network = networks.new(oracle, config.network or {}),
+    network = networks.new(oracle, config.network or {}), flush_law = read_disk(config.disk or {}),
     trace = traces.new(config.seed, config.observe),
-    plan = faults.plan(config.faults or {}, oracle, ids),
+    plan = faults.plan(config.faults or {}, oracle, ids, {
+      disks = config.durability == "journal" and not config.directory,
+    }),
     events_max = config.events_max, queue_max = config.queue_max, maybe_rate = config.maybe_rate,
     disk = disks.new(config.directory, config.durability, ids),
   }
+  if world.flush_law then world:check_simulated("a slow disk") end
   invariants.install(world, config.invariants)
   for i, id in ipairs(ids) do
     local machine = machines.new(world, id, i, others(ids, id))

@@ -92,6 +92,8 @@ function M.boot(host, owner, config)
     sends = turn.new_list(),     -- what is held until the turn is durable: messages,
     early = turn.new_list(),     -- messages that do not wait for that,
     outputs = turn.new_list(),   -- calls of the host
+    defers = false,              -- commits do not wait for the disk: the world flushes it later
+    unflushed = {},              -- turns that wait for the disk, in order (jangada.HeldTurn)
     face = face,
     audit = audit,
     strings = env.string,
@@ -117,7 +119,7 @@ end
 ---Gives a message to a node.
 ---@param life table
 ---@param message {src: string, dest: string, body: table} belongs to the node from here on
----@return nil|table failure, digest, wrote: of the turn (jangada.node.turn)
+---@return nil|table failure, digest, wrote, held: of the turn (jangada.node.turn)
 function M.deliver(life, message)
   local handler = life.handlers[message.body.type]
   if handler then return life.run(handler, message) end
@@ -129,7 +131,7 @@ end
 ---@param timer table
 ---@param time_us integer the time of the entry
 ---@return boolean fired false when there was nothing to be done
----@return nil|table failure, digest, wrote: of the turn (jangada.node.turn)
+---@return nil|table failure, digest, wrote, held: of the turn (jangada.node.turn)
 function M.fire(life, timer, time_us)
   local fn = timers.expire(timer, time_us)
   if not fn then return false end
@@ -142,6 +144,7 @@ function M.stop(life)
   life.over = true
 end
 
+M.release = turn.release
 M.source = modules.source
 M.refresh = modules.refresh
 

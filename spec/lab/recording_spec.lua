@@ -41,7 +41,7 @@ describe("a recording", function()
       first.network)
     assert.same({{at_ms = 10, kind = "crash", node = "n1"}}, first.plan)
     assert.same(require("jangada.lab.invariants").names, first.invariants)
-    assert.same({10000000, 200000, 0.05, "none"},
+    assert.same({10000000, 200000, 0.05, "journal"},
       {first.events_max, first.queue_max, first.maybe_rate, first.durability})
     assert.equal("jangada.lab.Stream", first.clients[1].kind)
     assert.matches("^%d+%.%d+%.%d+$", first.jangada)

@@ -76,7 +76,7 @@ describe("a turn", function()
         node:reply(message, {type = "put_ok"})
         node.db:update(function(tx) tx:ensure_bucket("b"):put("k", "v") end)
       end)
-    ]], {observe = function(event)
+    ]], {durability = "none", observe = function(event) -- without a journal one may read meanwhile
       if event.kind == "send" and event.src == "n1" then
         local value = stored(world, 1, "b", "k")
         if event.body.type == "early" then before = value or "nothing" else after = value end

@@ -17,6 +17,20 @@ function M.world(body, options)
   return lab.new(config)
 end
 
+---A world of the reference Raft, with all its invariants and a client that submits without end.
+---@param options? table further options of lab.new
+---@return table world
+function M.raft_world(options)
+  local n = 0
+  local config = {protocol = "jangada.raft.protocol", invariants = {"raft"},
+    clients = {lab.stream{batch_max = 2, commands = function()
+      n = n + 1
+      return "command " .. n
+    end}}}
+  for name, value in pairs(options or {}) do config[name] = value end
+  return lab.new(config)
+end
+
 ---Runs a world of a protocol for a while.
 ---@return table|nil verdict
 ---@return table world closed

@@ -9,9 +9,14 @@
 -- A process that is killed leaves its directory behind. So each has one more store in it, which the
 -- process keeps open and thereby locked: who can open it knows that the process is gone, and
 -- removes the directory.
+--
+-- A memory disk knows what was flushed. A node's commits need not wait for it: the world flushes
+-- later (jangada.lab.flushing), and a crash before that takes some of them back
+-- (jangada.lab.power).
 
 local errors = require "jangada.errors"
 local files = require "jangada.files"
+local power = require "jangada.lab.power"
 local store = require "jangada.store"
 
 local Disk = {}
@@ -102,9 +107,9 @@ function M.new(directory, durability, ids)
     worlds = worlds + 1
     prefix = ("%s/w%d-"):format(make_temporary(parent), worlds)
   end
-  local journals = {}
+  local journals, commits = {}, {}
   if not directory and durability == "journal" then
-    for _, id in ipairs(ids) do journals[id] = store.memory_disk() end
+    for _, id in ipairs(ids) do journals[id], commits[id] = store.memory_disk(), {} end
   end
   return setmetatable({
     prefix = prefix,
@@ -112,6 +117,7 @@ function M.new(directory, durability, ids)
     ids = ids,
     is_temporary = directory == nil,
     journals = journals, -- id -> memory disk, which outlives the node's crashes
+    commits = commits,   -- id -> its commits that are not flushed: {lsn =, used =}
   }, Disk)
 end
 
@@ -132,6 +138,46 @@ function Disk:open(id)
   })
   if not db then errors.raise(code, "%s: %s", id, message) end
   return db
+end
+
+---Whether the journals are on memory disks, which can have accidents.
+---@return boolean
+function Disk:is_simulated()
+  return next(self.journals) ~= nil
+end
+
+---Takes note of a commit that was not waited for.
+---@param id string
+---@param db table
+function Disk:note(id, db)
+  local journal, commits = db:info().journal, self.commits[id]
+  commits[#commits + 1] = {lsn = journal.lsn, used = journal.used}
+end
+
+---Makes all commits of a node durable.
+---@param id string
+---@param db table
+---Raises what db:flush raises.
+function Disk:flush(id, db)
+  db:flush()
+  self.commits[id] = {}
+end
+
+---Drops the store of a node as a crash would. What was flushed stays.
+---@param id string
+---@param db table
+---@param accident {keep: integer|nil, tail: string|nil} see jangada.lab.power
+---@param chance table stream
+---@return {lsn: integer}[] commits those that were not flushed: some of them may be lost
+---@return string|nil tail what is behind those that survive; nil when there is no such commit
+function Disk:crash(id, db, accident, chance)
+  local commits = self.commits[id] or {}
+  if #commits == 0 then
+    db:abandon()
+    return commits, nil
+  end
+  self.commits[id] = {}
+  return commits, power.fail(db, self.journals[id], commits, accident, chance)
 end
 
 ---Removes the files, if they are temporary. Their stores are closed.

@@ -21,6 +21,7 @@
 --                 it may be left out
 --     rate        how often a seed has it
 --     nodes_min   it is drawn for so many nodes (1)
+--     of_disks    it is of disks that are simulated (durability journal)
 --     overlaps    whether one may begin before the last is over
 --     draw        function(chance, ids): a fault
 --     begin       function(world, fault): begins it and returns the function that ends it, or nil
@@ -29,10 +30,11 @@
 local delays = require "jangada.lab.delays"
 local errors = require "jangada.errors"
 local networks = require "jangada.lab.network"
+local power = require "jangada.lab.power"
 
 local M = {}
 
-local FAMILIES <const> = {"links", "nodes", "partitions"}
+local FAMILIES <const> = {"disks", "links", "nodes", "partitions"}
 
 local kinds = {}
 
@@ -73,7 +75,7 @@ local function draw_kind(plan, chance, name, ids, duration_ms)
   end
 end
 
-local function draw(recipe, oracle, ids)
+local function draw(recipe, oracle, ids, setting)
   local chance = oracle:stream("faults")
   local duration_ms = recipe.duration_ms or DURATION_MS
   local plan = {}
@@ -84,7 +86,8 @@ local function draw(recipe, oracle, ids)
       errors.raise("option_invalid", "there is no kind of fault %s", tostring(name))
     end
     local own = oracle:stream("faults " .. name)
-    if own:chance(kind.rate) and not is_calm and #ids >= (kind.nodes_min or 1) then
+    local is_possible = #ids >= (kind.nodes_min or 1) and (setting.disks or not kind.of_disks)
+    if own:chance(kind.rate) and not is_calm and is_possible then
       draw_kind(plan, own, name, ids, duration_ms)
     end
   end
@@ -133,7 +136,12 @@ function readers.law(value) return delays.law(value, "it") ~= nil end
 
 function readers.time(value) return is_time(value) and value >= 0.001 end
 
+function readers.count(value) return math.type(value) == "integer" and value >= 0 end
+
+readers.tail = power.is_tail
+
 local expected = {
+  count = "a number of commits", tail = "cut, torn or scribbled",
   node = "a node: its number, its name or leader", nodes = "a list of nodes",
   groups = "a list of lists of nodes", time = "a time in ms",
 }
@@ -152,13 +160,17 @@ local function check_field(fault, i, name, rule)
     fault.kind, name, ok and "it is " .. expected[reader] or result.message)
 end
 
-local function check(fault, i)
+local function check(fault, i, setting)
   local kind = type(fault) == "table" and kinds[fault.kind]
   if not kind then
     errors.raise("option_invalid", "fault %d of the plan is of no known kind", i)
   end
   if not is_time(fault.at_ms) or not (fault.for_ms == nil or is_time(fault.for_ms)) then
     errors.raise("option_invalid", "fault %d of the plan has no valid at_ms or for_ms", i)
+  end
+  if kind.of_disks and not setting.disks then
+    errors.raise("option_invalid", "fault %d of the plan, of kind %s, needs durability journal and "
+      .. "no directory of one's own", i, fault.kind)
   end
   for name, rule in pairs(kind.fields) do check_field(fault, i, name, rule) end
   for name in pairs(fault) do
@@ -174,18 +186,20 @@ end
 ---no fault lasts longer, default 10000`, kinds =` which may be drawn`}`; empty for none
 ---@param oracle table
 ---@param ids string[] of the nodes
+---@param setting? {disks: boolean} whether disks are simulated, default true
 ---@return table[] plan
----Raises `option_invalid`.
-function M.plan(given, oracle, ids)
+---Raises `option_invalid`, `option_unknown`.
+function M.plan(given, oracle, ids, setting)
+  setting = setting or {disks = true}
   if given.duration_ms or given.kinds then
     for name in pairs(given) do
       if name ~= "duration_ms" and name ~= "kinds" then
         errors.raise("option_unknown", "faults has no option %s", tostring(name))
       end
     end
-    return draw(given, oracle, ids)
+    return draw(given, oracle, ids, setting)
   end
-  for i, fault in ipairs(given) do check(fault, i) end
+  for i, fault in ipairs(given) do check(fault, i, setting) end
   return given
 end
 
@@ -205,7 +219,7 @@ function M.format(plan)
   for i, fault in ipairs(plan) do
     local fields = {("at_ms = %s, kind = %q"):format(fault.at_ms, fault.kind)}
     for _, name in ipairs{"node", "groups", "from", "to", "side", "order", "rate", "delay_ms",
-      "late_ms", "cut_ms", "open_ms", "for_ms"} do
+      "late_ms", "cut_ms", "open_ms", "flush_ms", "keep", "tail", "for_ms"} do
       if fault[name] ~= nil then
         fields[#fields + 1] = ("%s = %s"):format(name, text_of(fault[name]))
       end

@@ -15,8 +15,11 @@
 --
 -- An invariant is a table of a name and any of these functions:
 --
---     turn(self, machine, wrote)     after a turn of that machine's node; `wrote`: it had a
---                                    transaction
+--     turn(self, machine, wrote, seen)
+--                                    after a turn of that machine's node, when it is durable;
+--                                    `wrote`: it had a transaction. On a slow disk the store holds
+--                                    what later turns wrote, too; `seen`: what `look` returned
+--     look(self, machine, wrote)     right after a turn on a slow disk, before `turn`
 --     committed(self, machine, index, term, data, hash)
 --                                    when the node calls node:committed; `hash`: of the data
 --     acknowledged(self, client, data)
@@ -27,7 +30,7 @@
 --     finish(self)                   at the end of the run (World:finish)
 --
 -- `turn`, `committed`, `acknowledged` and `finish` return nil when all is well, else a message;
--- `finish` may return the fields of a verdict instead. The others look only at what the turn
+-- `finish` may return the fields of a verdict instead. All others only look only at what the turn
 -- touched: what was right before and was not touched is right still.
 
 local errors = require "jangada.errors"
@@ -83,7 +86,7 @@ local function expand(list)
   return expanded
 end
 
-local HOOKS <const> = {"booted", "turn", "committed", "acknowledged", "noted", "finish"}
+local HOOKS <const> = {"booted", "look", "turn", "committed", "acknowledged", "noted", "finish"}
 
 ---Adds an invariant to those of a world.
 ---@param world table

@@ -89,11 +89,15 @@ function World:finish()
   return self.verdict
 end
 
-local function judge_turn(self, machine, wrote)
-  local judges = self.judges.turn
+---Judges a turn that is durable.
+---@param machine jangada.Machine
+---@param wrote boolean|nil
+---@param seen table<table, any>|nil what invariants saw when it was run, if that was before
+function World:judge_turn(machine, wrote, seen)
+  local judges = self.judges.turn or {}
   for i = 1, #judges do
     local invariant = judges[i]
-    local message = invariant:turn(machine, wrote)
+    local message = invariant:turn(machine, wrote, seen and (seen[invariant] or false))
     if message then fail_invariant(self, invariant, machine.id, message) end
   end
 end
@@ -103,7 +107,7 @@ end
 -- the key is what jangada.node tells of a turn.
 local function new_finish(world)
   local trace = world.trace
-  return function(machine, key, failure, digest, wrote)
+  return function(machine, key, failure, digest, wrote, held)
     world.in_turn = false
     if failure then
       machine.state = nil
@@ -112,13 +116,15 @@ local function new_finish(world)
     end
     local value = (trace.value ~ digest) * ODD + key -- a fold in place, as in host.transmit
     trace.value = value ~ value >> 32
-    machine.state = machine.life.node.state
+    if held then return world:hold_turn(machine, held, digest) end
+    local life = machine.life
+    machine.state = life.defers and plain.clone(life.node.state) or life.node.state
     if trace.observe and (wrote or digest ~= machine.digest) then
       machine.digest = digest
       trace:row{kind = "state", node = machine.id, state = plain.clone(machine.state),
         wrote = wrote or nil}
     end
-    if world.judges.turn then judge_turn(world, machine, wrote) end
+    if world.judges.turn then world:judge_turn(machine, wrote) end
   end
 end
 
@@ -215,12 +221,12 @@ local function new_come_up(world, finish)
       return false
     end
     world.in_turn = true
-    local fired, failure, digest, wrote = fire(life, timer, time_us)
+    local fired, failure, digest, wrote, held = fire(life, timer, time_us)
     world.in_turn = false
     if not fired then return false end
     world.timers_fired = world.timers_fired + 1
     if trace.observe then trace:row{kind = "timer", node = machine.id} end
-    finish(machine, world.time_us << 8 | machine.index, failure, digest, wrote)
+    finish(machine, world.time_us << 8 | machine.index, failure, digest, wrote, held)
     return true
   end
 end

@@ -3,6 +3,7 @@
 
 local errors = require "jangada.errors"
 local node = require "jangada.node"
+local plain = require "jangada.node.plain"
 
 local M = {}
 
@@ -15,6 +16,8 @@ local M = {}
 ---@field state any `node.state` as the last turn left it, nil when down
 ---@field db table|nil the store, nil when down
 ---@field boots integer lives so far
+---@field flush_law false|jangada.lab.Law how long its disk takes for a flush
+---@field flush table|nil the step that will flush it, while turns wait for that
 
 ---Makes a machine; `boot` starts it.
 ---@param world table
@@ -29,16 +32,34 @@ function M.new(world, id, index, peers)
     life = nil,                                   -- of jangada.node
     held = {}, held_times = {},                   -- what came up during a pause, and when
     chance = world.oracle:stream("node " .. id),  -- node:random
-    cause = nil,                                  -- the fault that holds it down or paused
+    cause = nil, slowed_by = nil,                 -- the faults that hold it down or paused, or slow
+    flush_law = world.flush_law, flush = nil,
+    flushes = world.oracle:stream("flush " .. id), -- how long its disk takes
+    power = world.oracle:stream("power " .. id),  -- what a crash leaves of what was not flushed
+    unflushed = {},                               -- commits that were not when it crashed
   }
 end
 
----Opens the store and boots a node from it: its boot is a turn.
+---Opens the store of a machine, before it boots.
 ---@param machine jangada.Machine which is down
+---@return integer lost how many of its commits its last crash has taken back
+---Raises what store.open returns.
+function M.open(machine)
+  machine.db = machine.world.disk:open(machine.id)
+  local lost, commits = 0, machine.unflushed
+  local last = #commits > 0 and machine.db:info().last_tx_id
+  for _, commit in ipairs(commits) do
+    if commit.lsn > last then lost = lost + 1 end
+  end
+  machine.unflushed = {}
+  return lost
+end
+
+---Boots a node from the store, which is open: its boot is a turn, which takes its disk no time.
+---@param machine jangada.Machine
 ---@return nil|table failure of the boot turn, its digest, and whether it wrote (jangada.node.turn)
 function M.boot(machine)
   local world = machine.world
-  machine.db = world.disk:open(machine.id)
   machine.up, machine.paused, machine.awake = true, false, true
   machine.boots = machine.boots + 1
   local life, failure, digest, wrote = node.boot(world.host, machine, {
@@ -46,17 +67,32 @@ function M.boot(machine)
     options = world.options, source = world.source,
   })
   machine.life = life
+  M.settle(machine)
   return failure, digest, wrote
 end
 
----Ends the node's life as kill -9 would; its store keeps what was committed.
+---Lets commits wait for the disk if it takes no time, and all before them are flushed.
 ---@param machine jangada.Machine
-function M.crash(machine)
+function M.settle(machine)
+  local life = machine.life
+  if not life then return end
+  life.defers = machine.flush_law ~= false or #life.unflushed > 0
+  if life.defers then machine.state = plain.clone(machine.state) end -- its own goes on
+end
+
+---Ends the node's life as a power failure would; its store keeps what was flushed.
+---@param machine jangada.Machine
+---@param accident {keep: integer|nil, tail: string|nil} jangada.lab.power
+---@return integer unflushed how many commits were not
+---@return string|nil tail what is behind those of them that survive
+function M.crash(machine, accident)
   node.stop(machine.life)
-  machine.db:abandon()
+  local commits, tail = machine.world.disk:crash(machine.id, machine.db, accident, machine.power)
+  machine.unflushed, machine.flush = commits, nil
   machine.life, machine.db, machine.state = nil, nil, nil
   machine.up, machine.paused, machine.awake = false, false, false
   machine.held, machine.held_times = {}, {}
+  return #commits, tail
 end
 
 ---Keeps an event for the end of the pause.

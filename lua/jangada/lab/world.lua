@@ -1,12 +1,13 @@
 -- A world: nodes, their network, their disks and their time, all simulated and all from one seed.
 --
 -- These are the verbs a user has: faults, clients, and what there is to see of a run. Those of the
--- network are in jangada.lab.links, the loop that makes a world go (run, run_until, step, after) in
--- jangada.lab.loop.
+-- network are in jangada.lab.links, of the disks in jangada.lab.flushing, the loop that makes a
+-- world go (run, run_until, step, after) in jangada.lab.loop.
 
 local choosing = require "jangada.lab.choosing"
 local clients = require "jangada.lab.client"
 local errors = require "jangada.errors"
+local flushing = require "jangada.lab.flushing"
 local heaps = require "jangada.lab.heap"
 local hosts = require "jangada.lab.host"
 local invariants = require "jangada.lab.invariants"
@@ -14,11 +15,12 @@ local links = require "jangada.lab.links"
 local loop = require "jangada.lab.loop"
 local machines = require "jangada.lab.machine"
 local plain = require "jangada.node.plain"
+local power = require "jangada.lab.power"
 
 local World = {}
-for name, method in pairs(loop) do World[name] = method end
-for name, method in pairs(choosing) do World[name] = method end
-for name, method in pairs(links) do World[name] = method end
+for _, methods in ipairs{loop, choosing, links, flushing} do
+  for name, method in pairs(methods) do World[name] = method end
+end
 World.__index = World
 World.__name = "jangada.World"
 
@@ -55,29 +57,45 @@ end
 ---Boots a machine that is down. For lab.new and `restart`.
 ---@param machine jangada.Machine
 function World:boot(machine)
-  self:note{kind = "boot", node = machine.id, index = machine.index}
+  local is_open, lost = pcall(machines.open, machine)
+  if not is_open then
+    return self:fail{kind = "store_failed", node = machine.id, message = tostring(lost)}
+  end
+  if lost > 0 then self.trace:fold_name("lost", lost) end
+  self:note{kind = "boot", node = machine.id, index = machine.index,
+    lost = lost > 0 and lost or nil}
   machine.cause = nil
   for _, invariant in ipairs(self.judges.booted or {}) do invariant:booted(machine) end
   self.in_turn = true
-  local ok, failure, digest, wrote = pcall(machines.boot, machine)
-  self.in_turn = false
-  if not ok then
-    self:fail{kind = "store_failed", node = machine.id, message = tostring(failure)}
-  else
-    self.finish_turn(machine, machine.index, failure, digest, wrote)
+  self.finish_turn(machine, machine.index, machines.boot(machine))
+end
+
+local function check_accident(accident)
+  local keep, tail = accident.keep, accident.tail
+  if keep ~= nil and (math.type(keep) ~= "integer" or keep < 0) then
+    errors.raise("option_invalid", "keep is how many commits survive a crash, not %s",
+      tostring(keep))
+  end
+  if tail ~= nil and not power.is_tail(tail) then
+    errors.raise("option_invalid", "the tail of a journal is cut, torn or scribbled, not %s",
+      tostring(tail))
   end
 end
 
----Crashes a node: what it committed stays, all else is gone.
+---Crashes a node: what its disk has flushed stays, of what it has not any prefix.
 ---@param which integer|string
+---@param accident? {keep: integer|nil, tail: "cut"|"torn"|"scribbled"|nil} how many commits that
+---were not flushed survive, and what is behind these in the journal; what it does not say is drawn
 ---@return boolean crashed false when it was down
----Raises `world_busy`, `unknown_node`.
-function World:crash(which)
+---Raises `world_busy`, `unknown_node`, `option_invalid`.
+function World:crash(which, accident)
   self:check_idle()
+  check_accident(accident or {})
   local machine = self:node(which)
   if not machine or not machine.up then return false end
-  self:note{kind = "crash", node = machine.id, index = machine.index}
-  machines.crash(machine)
+  local unflushed, tail = machines.crash(machine, accident or {})
+  self:note{kind = "crash", node = machine.id, index = machine.index,
+    unflushed = tail and unflushed, tail = tail}
   return true
 end
 
@@ -228,6 +246,7 @@ function M.new(parts)
     events_max = parts.events_max,   -- budgets
     queue_max = parts.queue_max,
     maybe_rate = parts.maybe_rate,   -- how often node:maybe is true
+    flush_law = parts.flush_law,     -- the law of how long flushes take, false for no time
     plan = parts.plan,               -- the faults, jangada.lab.faults
     causes = {},                     -- kind -> the fault that set it, of those that set something
 

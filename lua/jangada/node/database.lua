@@ -13,6 +13,8 @@ local meta = {__index = methods, __name = "jangada.node.DB", __metatable = "jang
 
 local M = {}
 
+local DEFERRED <const> = {wait = false}
+
 ---Makes the face of a store for one life of a node.
 ---@param db table the store's DB
 ---@param name string what `path` answers: the real path differs from run to run
@@ -114,10 +116,11 @@ end
 
 ---Ends the turn's transaction by committing it.
 ---@param face table of a turn that has a transaction
+---@param defers boolean whether the disk is flushed later
 ---Raises what the store raises when it cannot commit, `turn_owns_db` when it has been ended.
-function M.commit(face)
+function M.commit(face, defers)
   check_owned(face)
-  face._tx:commit()
+  face._tx:commit(defers and DEFERRED or nil)
   face._tx = false
 end
 

@@ -13,12 +13,17 @@
 -- So no node can show the world something it has not stored. `before_durable` sends are the
 -- exception that a protocol asks for by name: they leave when the handler returns, before the
 -- commit.
+--
+-- A commit need not wait for the disk (`life.defers`). Then the next turns run meanwhile, and what
+-- they hold is kept with what the world may know of them, in the order of the turns, until the
+-- world has flushed the disk and lets go of it (M.release). A turn that wrote nothing waits for
+-- those before it.
 
 local database = require "jangada.node.database"
 local environment = require "jangada.node.environment"
 local plain = require "jangada.node.plain"
 
-local digest, try_digest = plain.digest, plain.try_digest
+local clone, digest, try_digest = plain.clone, plain.digest, plain.try_digest
 local string_meta, host_strings = environment.string_meta, environment.host_strings
 
 local M = {}
@@ -62,24 +67,55 @@ local function describe(failure)
   }
 end
 
+-- Empties a list into a new one.
+local function take(list)
+  local taken = table.move(list, 1, list.n, 1, {n = list.n})
+  list.n = 0
+  return taken
+end
+
+local function release_outputs(host, owner, outputs)
+  local n = outputs.n
+  outputs.n = 0
+  for i = 1, n, 4 do host[outputs[i]](owner, outputs[i + 1], outputs[i + 2], outputs[i + 3]) end
+end
+
+---A turn whose writes are not durable yet, or that came after one: what the world may not know.
+---@class jangada.HeldTurn
+---@field wrote boolean|nil
+---@field state any a copy of node.state as the turn left it
+---@field sends table
+---@field outputs table
+
+---Lets go of what a turn holds: it is durable.
+---@param life table
+---@param held jangada.HeldTurn
+function M.release(life, held)
+  release_outputs(life.host, life.owner, held.outputs)
+  if held.sends.n > 0 then life.host.transmit(life.owner, held.sends) end
+end
+
 ---Makes the function that runs the events of a life:
 ---
 ---    run(fn, argument)    fn: the handler
 ---
----It returns nil when the turn was committed and released, with the digest of node.state and
----whether there was a transaction; else what has failed: `error` (what was raised), `message` and
----`traceback`, and the life is over.
+---It returns nil when the turn was committed, with the digest of node.state, whether there was a
+---transaction, and what is held of it until the disk is flushed, nil when it was released; else
+---what has failed: `error` (what was raised), `message` and `traceback`, and the life is over.
 ---@param life table
----@return fun(fn: function, argument: any): table|nil, integer|nil, boolean|nil
+---@return fun(fn: function, argument: any): table|nil, integer|nil, boolean|nil,
+---jangada.HeldTurn|nil
 function M.new_runner(life)
   local face, node, audit, strings = life.face, life.node, life.audit, life.strings
   local sends, early, outputs = life.sends, life.early, life.outputs
   local host, owner, transmit = life.host, life.owner, life.host.transmit
 
-  local function release_outputs()
-    local n = outputs.n
-    outputs.n = 0
-    for i = 1, n, 4 do host[outputs[i]](owner, outputs[i + 1], outputs[i + 2], outputs[i + 3]) end
+  local function hold(state_digest, wrote)
+    local held = {wrote = wrote, state = clone(node.state), sends = take(sends),
+      outputs = take(outputs)}
+    local unflushed = life.unflushed
+    unflushed[#unflushed + 1] = held
+    return nil, state_digest, wrote, held
   end
 
   -- The part that can fail: with the string methods of the environment, under xpcall.
@@ -94,7 +130,7 @@ function M.new_runner(life)
       string_meta.__index = strings
     end
     local wrote = face._tx and true
-    if wrote then database.commit(face) end
+    if wrote then database.commit(face, life.defers) end
     face._open = false
     return state_digest, wrote
   end
@@ -105,7 +141,8 @@ function M.new_runner(life)
     local ok, result, wrote = xpcall(perform, describe, fn, argument)
     if ok then
       string_meta.__index = host_strings
-      if outputs.n > 0 then release_outputs() end
+      if life.defers and (wrote or #life.unflushed > 0) then return hold(result, wrote) end
+      if outputs.n > 0 then release_outputs(host, owner, outputs) end
       if sends.n > 0 then transmit(owner, sends) end
       return nil, result, wrote
     end

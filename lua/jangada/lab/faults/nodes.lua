@@ -9,11 +9,11 @@ local function of_node(kind)
 end
 
 M.crash = {
-  fields = {node = "node"},
+  fields = {node = "node", keep = "count?", tail = "tail?"},
   draw = of_node("crash"),
   begin = function(world, fault)
     local machine = world:node(fault.node)
-    if not machine or not world:crash(machine.index) then return nil end
+    if not machine or not world:crash(machine.index, fault) then return nil end
     machine.cause = fault
     return function()
       if machine.cause == fault then world:restart(machine.index) end

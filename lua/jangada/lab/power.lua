@@ -1,0 +1,76 @@
+-- What a crash leaves of a journal on a memory disk: of the commits that were not flushed any
+-- prefix, whole, and behind it what a disk may have left there.
+--
+--     cut         nothing: the bytes are what they were before
+--     torn        each sector of 512 bytes is as it was written, or as it was before. A commit
+--                 whose sectors all are, behind others that are whole, survives too
+--     scribbled   bytes that nobody wrote
+
+local mix = require("jangada.node.plain").mix
+
+local M = {}
+
+local FLUSH <const> = "flush"
+local SECTOR_SIZE <const> = 512
+local SCRIBBLE_MAX <const> = 1024 -- bytes
+
+local tails = {}
+
+function tails.cut(journal, from, at)
+  journal:cut(at - from)
+end
+
+function tails.torn(journal, from, at, _, chance)
+  local first = from // SECTOR_SIZE - 1
+  journal:tear(function(n)
+    local survives = chance:chance(0.5)
+    return survives or (first + n) * SECTOR_SIZE < at
+  end)
+end
+
+function tails.scribbled(journal, from, at, to)
+  journal:cut(at - from)
+  local words = {}
+  for i = 1, math.min(to - at, SCRIBBLE_MAX) // 8 do
+    words[i] = string.pack("j", mix(at, i))
+  end
+  journal:scribble(at, table.concat(words))
+end
+
+local NAMES <const> = {"cut", "torn", "scribbled"}
+
+---Whether it is the name of what can be behind what survives.
+---@param name any
+---@return boolean
+function M.is_tail(name)
+  return tails[name] ~= nil
+end
+
+---Drops a DB as a power failure would.
+---@param db table
+---@param journal jangada.MemoryDisk
+---@param commits {lsn: integer, used: integer}[] those that were not flushed
+---@param accident {keep: integer|nil, tail: string|nil} how many of them survive, and what is
+---behind these: what it does not say is drawn
+---@param chance table stream
+---@return string tail
+function M.fail(db, journal, commits, accident, chance)
+  local keep, tail = chance:choose(#commits + 1), NAMES[chance:choose(#NAMES) + 1]
+  keep, tail = math.min(accident.keep or keep, #commits), accident.tail or tail
+  local checkpoint_lsn, durable = db:info().journal.checkpoint_lsn, 0
+  while durable < #commits and commits[durable + 1].lsn <= checkpoint_lsn do
+    durable = durable + 1
+  end
+  journal:fail(FLUSH) -- so that all is written, and nothing flushed
+  pcall(db.flush, db)
+  db:abandon()
+  journal:fail(FLUSH, 0)
+  local from, to = journal:unflushed()
+  if from then
+    local at = keep > durable and commits[keep].used or from
+    tails[tail](journal, from, at, to, chance)
+  end
+  return tail
+end
+
+return M
