@@ -8,9 +8,14 @@
 -- The file is run afresh for every seed, so nothing of one run is left in the next. It may return a
 -- function instead: function(chance) is called with a stream of the seed (jangada.lab.oracle) and
 -- returns such a table, so that each seed draws its own number of nodes, network, load and length.
+--
+-- A file NAME.scenario is none in Lua but a text (jangada.lab.hand.file): a header, then a step a
+-- line. Its script performs the steps.
 
 local errors = require "jangada.errors"
 local files = require "jangada.files"
+local forms = require "jangada.lab.hand.file"
+local hands = require "jangada.lab.hand"
 local lab = require "jangada.lab"
 local modules = require "jangada.node.modules"
 local oracles = require "jangada.lab.oracle"
@@ -29,6 +34,8 @@ local OWN <const> = {duration_ms = "number", script = "function", marks = "table
 ---@class jangada.Scenario
 ---@field path string of its file
 ---@field text string of its file
+---@field form jangada.lab.Text|nil what it says, if it is in the text form
+---@field base jangada.Scenario|nil the Lua scenario that a text names
 ---@field before table<string, boolean> modules that were loaded before it
 
 ---@class jangada.Case
@@ -37,6 +44,14 @@ local OWN <const> = {duration_ms = "number", script = "function", marks = "table
 ---@field duration_ms number
 ---@field script? fun(world: table)
 ---@field marks string[]
+---@field steps jangada.lab.Step[]|nil of the text form
+
+local function load_form(path, text)
+  local form = forms.read(text, path)
+  local base = form.header.scenario and M.load(form.header.scenario)
+  return setmetatable({path = path, form = form, base = base, before = base and base.before or {},
+    text = base and text .. base.text or text}, Scenario)
+end
 
 ---Reads the file of a scenario.
 ---@param path string
@@ -48,6 +63,7 @@ function M.load(path)
   if not text then
     errors.raise("input_invalid", "%s", message or path .. ": it cannot be read")
   end
+  if path:find("%.scenario$") then return load_form(path, text) end
   local chunk, fault = load(text:gsub("^#[^\n]*", "", 1), "@" .. path, "t")
   if not chunk then errors.raise("input_invalid", "%s", fault) end
   local before = {}
@@ -70,11 +86,25 @@ local function check_own(self, options)
   end
 end
 
+local function case_of_form(self, seed)
+  local form, base = self.form, self.base
+  seed = seed or form.header.options.seed
+  local case = base and base:case(seed) or {options = {}, marks = {}}
+  for name, value in pairs(form.header.options) do case.options[name] = value end
+  case.seed = seed or case.options.seed or 1
+  case.options.seed, case.duration_ms = case.seed, 0
+  local steps = form.steps(case.options.nodes or 3)
+  case.steps = steps
+  function case.script(world) hands.new(world):perform_all(steps) end
+  return case
+end
+
 ---What a seed is to run.
 ---@param seed? integer instead of the scenario's own
 ---@return jangada.Case
 ---Raises `input_invalid`.
 function Scenario:case(seed)
+  if self.form then return case_of_form(self, seed) end
   local options = call(self, self.chunk)
   if type(options) == "function" then
     seed = seed or 1

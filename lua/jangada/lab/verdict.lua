@@ -4,6 +4,7 @@
 --     invariant_violated   an invariant does not hold: `name` says which
 --     not_linearizable     what clients were told has no order: `story` shows it
 --     history_exceeded     whether there is one was not found within the budget
+--     expectation_failed   what a step by hand expects is not so (jangada.lab.hand)
 --     events_exceeded      the run took more events than its budget
 --     queue_exceeded       more messages and timers waited than the budget allows: a message storm
 --     store_failed         a store could not be opened

@@ -5,6 +5,7 @@ local files = require "jangada.files"
 local scenarios = require "jangada.lab.scenario"
 local screens = require "jangada.cli.screen"
 local session = require "jangada.cli.lab.session"
+local story = require "jangada.cli.lab.story"
 local traces = require "jangada.cli.lab.traces"
 local verdicts = require "jangada.lab.verdict"
 
@@ -16,7 +17,8 @@ function run.define(parser)
   session.describe(parser, "Run a scenario once.",
     "Prints elections, crashes and partitions as they happen, then each node's state, the counts "
     .. "and the trace hash.",
-    { "run scenario.lua --seed 7", "run scenario.lua --seed 7 --trace 7.jsonl",
+    { "run scenario.lua --seed 7", "run by_hand.scenario",
+      "run scenario.lua --seed 7 --trace 7.jsonl",
       "run scenario.lua --prove" })
   session.scenario(parser)
   arguments.add_integer(parser, "--seed", "Instead of the scenario's own", { argname = "SEED" })
@@ -25,52 +27,9 @@ function run.define(parser)
   parser:flag("--quiet", "Print only the result.")
 end
 
--- One line for what a person wants to see of a run; nil for all that only fills it.
-local function describe(event)
-  if event.kind == "trace" then
-    local fields = {}
-    for name, value in pairs(event.fields or {}) do
-      fields[#fields + 1] = ("%s=%s"):format(name, tostring(value))
-    end
-    table.sort(fields)
-    return ("%-9s %s %s"):format(event.node, event.name, table.concat(fields, " "))
-  elseif event.kind == "print" then
-    return ("%-9s prints: %s"):format(event.node, event.text)
-  elseif event.kind == "crash" or event.kind == "boot" or event.kind == "pause"
-    or event.kind == "resume" then
-    return ("%-9s %s"):format(event.node, event.kind:upper())
-  elseif event.kind == "partition" then
-    local groups = {}
-    for i, group in ipairs(event.groups) do groups[i] = table.concat(group, " ") end
-    return "network   PARTITION " .. table.concat(groups, " | ")
-  elseif event.kind == "cut" or event.kind == "mend" and event.shape then
-    return ("network   %s %s %s"):format(event.kind:upper(), event.shape,
-      table.concat(event.links, " "))
-  elseif event.kind == "heal" then
-    return "network   HEAL"
-  end
-  return nil
-end
-
-local function print_nodes(screen, world)
-  local rows = {}
-  for i, machine in ipairs(world.nodes) do
-    local fields = {}
-    if type(machine.state) == "table" then
-      for name, value in pairs(machine.state) do
-        if type(value) ~= "table" then fields[#fields + 1] = ("%s=%s"):format(name, value) end
-      end
-    end
-    table.sort(fields)
-    rows[i] = { machine.id, machine.up and "up" or "down", machine.boots,
-      table.concat(fields, " ") }
-  end
-  screen:table({ "node", "is", "boots", "state" }, rows)
-end
-
 local function print_result(screen, world, clients)
   screen:print("")
-  print_nodes(screen, world)
+  story.nodes(screen, world)
   screen:print("")
   screen:print("%s events, %.3f s of simulated time; %s messages sent, %s delivered, %s lost",
     thousands(world.events), world.time_us / 1e6, thousands(world.sent), thousands(world.delivered),
@@ -94,8 +53,7 @@ end
 -- What is called with each event: what the scenario observes, what is printed, what is recorded.
 local function observer(args, screen, observe, file)
   return function(event, world)
-    local text = not args.quiet and describe(event)
-    if text then screen:print("%10.3f s  %s", event.time_us / 1e6, text) end
+    if not args.quiet then story.event(screen, event) end
     if file then file:observe(event, world) end
     if observe then observe(event, world) end
   end

@@ -21,7 +21,7 @@ end
 --- The argument `scenario`, and `--duration`.
 ---@param parser table
 function session.scenario(parser)
-  parser:argument("scenario", "A Lua file.")
+  parser:argument("scenario", "A Lua file, or a text: NAME.scenario.")
   arguments.add_integer(parser, "--duration",
     "Milliseconds of simulated time, instead of the scenario's own", { argname = "MS", min = 0 })
 end
