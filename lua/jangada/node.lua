@@ -16,7 +16,9 @@
 -- of a node, which lasts until it crashes, and gives it one event after the other. It serves a life
 -- through a host, a table of functions (`owner` is the world's own value):
 --
---     now_us(owner)                           the node's clock, in microseconds
+--     now_us(owner)                           what timers run by, in microseconds
+--     clock_us(owner)                         the node's clock, in microseconds: it may be set
+--                                             forward or back
 --     schedule(owner, timer, time_us)         calls node.fire(life, timer, time_us) at that time
 --     choose(owner, n)                        a decision, 0..n-1
 --     maybe(owner, name)                      whether the fault point `name` strikes now

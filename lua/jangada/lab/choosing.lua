@@ -37,7 +37,13 @@ local function describe(time_us, value, key)
     return due_us and {kind = "timer", time_us = due_us, node = value._life.id, value = value,
       key = key}
   end
-  local client = value.client
+  local timer, client = value.due_us and value.timer, value.client
+  if timer then -- on a clock that is not right
+    local due_us = timers.due(timer, value.due_us)
+    local at_us = due_us and timer._life.owner.clock:world(due_us)
+    return at_us and {kind = "timer", time_us = at_us, node = timer._life.id, value = value,
+      key = key}
+  end
   return {kind = client and "client" or value.fault and "fault" or "step", time_us = time_us,
     client = client and client.id, fault = value.fault, value = value, key = key}
 end
@@ -85,8 +91,8 @@ function World:take(pending, time_us)
   if pending.kind == "message" then
     self.arrive(value, pending.key)
   elseif pending.kind == "timer" then
-    timers.hasten(value)
-    self.come_up(value, pending.time_us)
+    local timer = value.timer or value
+    self.come_up(timer, timers.hasten(timer))
   else
     value.run(self, value)
   end

@@ -34,7 +34,7 @@ local power = require "jangada.lab.power"
 
 local M = {}
 
-local FAMILIES <const> = {"disks", "links", "nodes", "partitions"}
+local FAMILIES <const> = {"clocks", "disks", "links", "nodes", "partitions"}
 
 local kinds = {}
 
@@ -75,18 +75,34 @@ local function draw_kind(plan, chance, name, ids, duration_ms)
   end
 end
 
+local RECIPE <const> = {duration_ms = true, kinds = true, without = true}
+
+local function check_recipe(recipe)
+  for name in pairs(recipe) do
+    if not RECIPE[name] then
+      errors.raise("option_unknown", "faults has no option %s", tostring(name))
+    end
+  end
+  for _, list in ipairs{recipe.kinds or {}, recipe.without or {}} do
+    for _, name in ipairs(list) do
+      if not kinds[name] then
+        errors.raise("option_invalid", "there is no kind of fault %s", tostring(name))
+      end
+    end
+  end
+end
+
 local function draw(recipe, oracle, ids, setting)
   local chance = oracle:stream("faults")
   local duration_ms = recipe.duration_ms or DURATION_MS
-  local plan = {}
+  local plan, without = {}, {}
+  for _, name in ipairs(recipe.without or {}) do without[name] = true end
   local is_calm = chance:chance(0.05) -- a run without faults finds what faults hide
   for _, name in ipairs(recipe.kinds or M.kinds) do
     local kind = kinds[name]
-    if not kind then
-      errors.raise("option_invalid", "there is no kind of fault %s", tostring(name))
-    end
     local own = oracle:stream("faults " .. name)
     local is_possible = #ids >= (kind.nodes_min or 1) and (setting.disks or not kind.of_disks)
+      and not without[name]
     if own:chance(kind.rate) and not is_calm and is_possible then
       draw_kind(plan, own, name, ids, duration_ms)
     end
@@ -138,9 +154,14 @@ function readers.time(value) return is_time(value) and value >= 0.001 end
 
 function readers.count(value) return math.type(value) == "integer" and value >= 0 end
 
+function readers.shift(value) return type(value) == "number" and math.abs(value) <= 1e12 end
+
+function readers.clock_rate(value) return type(value) == "number" and value >= 0 and value <= 4 end
+
 readers.tail = power.is_tail
 
 local expected = {
+  shift = "a number of ms", clock_rate = "a number from 0 to 4",
   count = "a number of commits", tail = "cut, torn or scribbled",
   node = "a node: its number, its name or leader", nodes = "a list of nodes",
   groups = "a list of lists of nodes", time = "a time in ms",
@@ -183,7 +204,8 @@ end
 
 ---The plan of a run.
 ---@param given table a plan, which is taken as it is; or what to draw one by: `{duration_ms =`
----no fault lasts longer, default 10000`, kinds =` which may be drawn`}`; empty for none
+---no fault lasts longer, default 10000`, kinds =` which may be drawn, default all`, without =`
+---which may not`}`; empty for none
 ---@param oracle table
 ---@param ids string[] of the nodes
 ---@param setting? {disks: boolean} whether disks are simulated, default true
@@ -191,12 +213,8 @@ end
 ---Raises `option_invalid`, `option_unknown`.
 function M.plan(given, oracle, ids, setting)
   setting = setting or {disks = true}
-  if given.duration_ms or given.kinds then
-    for name in pairs(given) do
-      if name ~= "duration_ms" and name ~= "kinds" then
-        errors.raise("option_unknown", "faults has no option %s", tostring(name))
-      end
-    end
+  if given.duration_ms or given.kinds or given.without then
+    check_recipe(given)
     return draw(given, oracle, ids, setting)
   end
   for i, fault in ipairs(given) do check(fault, i, setting) end
@@ -219,7 +237,7 @@ function M.format(plan)
   for i, fault in ipairs(plan) do
     local fields = {("at_ms = %s, kind = %q"):format(fault.at_ms, fault.kind)}
     for _, name in ipairs{"node", "groups", "from", "to", "side", "order", "rate", "delay_ms",
-      "late_ms", "cut_ms", "open_ms", "flush_ms", "keep", "tail", "for_ms"} do
+      "late_ms", "cut_ms", "open_ms", "flush_ms", "by_ms", "keep", "tail", "for_ms"} do
       if fault[name] ~= nil then
         fields[#fields + 1] = ("%s = %s"):format(name, text_of(fault[name]))
       end

@@ -100,12 +100,18 @@ function M.new(world)
   local endpoints, trace = world.endpoints, world.trace
   local host = {endpoints = endpoints, transmit = new_transmit(world)}
 
-  function host.now_us()
-    return world.time_us
+  function host.now_us(machine)
+    local clock, now_us = machine.clock, world.time_us
+    return clock and clock:own(now_us) or now_us
   end
 
-  function host.schedule(_, timer, time_us)
-    world:push(time_us, timer)
+  function host.clock_us(machine)
+    local clock, now_us = machine.clock, world.time_us
+    return clock and clock:own(now_us) + clock.offset_us or now_us
+  end
+
+  function host.schedule(machine, timer, due_us)
+    world:schedule(machine, timer, due_us)
   end
 
   function host.choose(machine, n)

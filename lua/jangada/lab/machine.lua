@@ -17,6 +17,7 @@ local M = {}
 ---@field db table|nil the store, nil when down
 ---@field boots integer lives so far
 ---@field flush_law false|jangada.lab.Law how long its disk takes for a flush
+---@field clock table|nil its clock, if that was ever wrong (jangada.lab.clocks)
 ---@field flush table|nil the step that will flush it, while turns wait for that
 
 ---Makes a machine; `boot` starts it.
@@ -32,6 +33,8 @@ function M.new(world, id, index, peers)
     life = nil,                                   -- of jangada.node
     held = {}, held_times = {},                   -- what came up during a pause, and when
     chance = world.oracle:stream("node " .. id),  -- node:random
+    clock = nil,                                  -- jangada.lab.clocks; nil: it is right
+    causes = {},                                  -- what of it was set -> the fault that did
     cause = nil, slowed_by = nil,                 -- the faults that hold it down or paused, or slow
     flush_law = world.flush_law, flush = nil,
     flushes = world.oracle:stream("flush " .. id), -- how long its disk takes

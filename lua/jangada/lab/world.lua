@@ -1,11 +1,13 @@
 -- A world: nodes, their network, their disks and their time, all simulated and all from one seed.
 --
 -- These are the verbs a user has: faults, clients, and what there is to see of a run. Those of the
--- network are in jangada.lab.links, of the disks in jangada.lab.flushing, the loop that makes a
--- world go (run, run_until, step, after) in jangada.lab.loop.
+-- network are in jangada.lab.links, of the disks in jangada.lab.flushing, of the clocks in
+-- jangada.lab.clocks, the loop that makes a world go (run, run_until, step, after) in
+-- jangada.lab.loop.
 
 local choosing = require "jangada.lab.choosing"
 local clients = require "jangada.lab.client"
+local clocks = require "jangada.lab.clocks"
 local errors = require "jangada.errors"
 local flushing = require "jangada.lab.flushing"
 local heaps = require "jangada.lab.heap"
@@ -18,7 +20,7 @@ local plain = require "jangada.node.plain"
 local power = require "jangada.lab.power"
 
 local World = {}
-for _, methods in ipairs{loop, choosing, links, flushing} do
+for _, methods in ipairs{loop, choosing, links, flushing, clocks} do
   for name, method in pairs(methods) do World[name] = method end
 end
 World.__index = World

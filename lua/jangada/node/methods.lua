@@ -106,7 +106,7 @@ end
 
 local function add_time_and_chance(node, life)
   local face, owner = life.face, life.owner
-  local now_us, choose, maybe = life.host.now_us, life.host.choose, life.host.maybe
+  local clock_us, choose, maybe = life.host.clock_us, life.host.choose, life.host.maybe
 
   ---Runs fn once, in a turn of its own.
   ---@param ms number from now, on the node's clock
@@ -130,11 +130,11 @@ local function add_time_and_chance(node, life)
     return timers.start(life, ms, fn, true)
   end
 
-  ---The node's own clock.
+  ---The node's own clock, which may be wrong, and set forward or back.
   ---@return integer ms
   function node.now()
     if not face._open then raise_over(life) end
-    return now_us(owner) // 1000
+    return clock_us(owner) // 1000
   end
 
   ---The node's own chance. Like math.random: an integer m..n, 1..m, or a float in [0, 1).

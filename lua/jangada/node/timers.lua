@@ -103,8 +103,10 @@ end
 
 ---Lets the live entry, which the world has taken out of its queue, come up when the timer is due.
 ---@param timer table
+---@return integer due_us the time that is to be its entry's
 function M.hasten(timer)
   timer._queued_us = timer._due_us
+  return timer._due_us
 end
 
 return M
