@@ -1,10 +1,11 @@
--- Every text scenario of examples/ prints what stands in the file NAME.out beside it. When it is to
--- print something else, GOLDEN=write writes these files anew: the difference is to be looked at.
+-- Every text scenario of examples/by_hand prints what stands in the file NAME.out beside it. When
+-- it is to print something else, GOLDEN=write writes these files anew: the difference is to be
+-- looked at.
 
 local process = require "spec.support.process"
 
 local function paths()
-  local pipe <close> = assert(io.popen("find examples -name '*.scenario' | LC_ALL=C sort"))
+  local pipe <close> = assert(io.popen("find examples/by_hand -name '*.scenario' | LC_ALL=C sort"))
   local list = {}
   for path in pipe:lines() do list[#list + 1] = path end
   return list

@@ -87,7 +87,11 @@ crash 1
     local leader = world:node("leader").id
     assert.same({ "n2", "n2", leader, leader },
       { hand:id("2"), hand:id("n2"), hand:id("leader"), hand:id("boss") })
-    assert.not_equal(leader, hand:id("follower"))
+    assert.equal(hand:id("follower"), hand:id("follower1"))
+    local all = { hand:id("follower"), hand:id("follower2"), leader }
+    table.sort(all)
+    assert.same({ "n1", "n2", "n3" }, all)
+    assert.is_nil(hand:id("follower3"))
     perform("crash * but 2 3")
     assert.same({false, true, true}, {world.nodes[1].up, world.nodes[2].up, world.nodes[3].up})
     perform("crash *")

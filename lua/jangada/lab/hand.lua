@@ -87,12 +87,13 @@ end
 function Hand:id(word)
   local world = self.world
   if self.names[word] then return self.names[word] end
-  if word == "follower" then
-    local leader = world:node("leader")
+  local place = word:match("^follower(%d*)$")
+  if place then
+    local followers, leader = {}, world:node("leader")
     for _, machine in ipairs(world.nodes) do
-      if machine.up and machine ~= leader then return machine.id end
+      if machine.up and machine ~= leader then followers[#followers + 1] = machine.id end
     end
-    return nil
+    return followers[math.tointeger(tonumber(place)) or 1]
   end
   local endpoint = world.endpoints[word]
   if endpoint then return endpoint.id end

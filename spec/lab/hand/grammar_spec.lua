@@ -19,7 +19,7 @@ end
 
 describe("a pattern", function()
   it("takes nodes by number, name, role or a name given to them", function()
-    for _, word in ipairs{ "1", "n3", "leader", "follower", "old", "c1" } do
+    for _, word in ipairs{ "1", "n3", "leader", "follower", "follower2", "old", "c1" } do
       assert.same({ word }, read("NODE", word))
     end
     for _, word in ipairs{ "0", "4", "n4", "new", "x1", "01", "1.0" } do
@@ -74,7 +74,7 @@ describe("a pattern", function()
     assert.matches("name=value", (why("FIELDS", "a")))
     assert.same({ { is_on = false } }, read("SWITCH", "off"))
     assert.same({ "old" }, read("NAME", "old"))
-    for _, word in ipairs{ "n1", "c2", "leader", "1x", "a-b" } do
+    for _, word in ipairs{ "n1", "c2", "leader", "follower2", "1x", "a-b" } do
       assert.matches("a name", (why("NAME", word)))
     end
   end)

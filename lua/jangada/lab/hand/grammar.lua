@@ -52,8 +52,8 @@ M.types = types
 local function is_node(word, scope)
   local number = math.tointeger(tonumber(word:match("^n?([1-9]%d*)$")))
   if number then return number <= scope.nodes end
-  return word == "leader" or word == "follower" or scope.names[word] or
-    word:find("^c%d+$") ~= nil
+  return word == "leader" or word:find("^follower%d*$") ~= nil or scope.names[word] == true
+    or word:find("^c%d+$") ~= nil
 end
 
 types.NODE = {
@@ -169,11 +169,11 @@ types.SWITCH = {
   end,
 }
 
-local RESERVED <const> = {leader = true, follower = true, among = true}
+local RESERVED <const> = {leader = true, among = true, but = true}
 
 types.NAME = simple("a name: letters, digits and _, and no node's own", function(word)
-  local is_free = word:find("^%a[%w_]*$") and not word:find("^[nc]%d+$") and not RESERVED[word]
-  return is_free and word or nil
+  local is_taken = word:find("^[nc]%d+$") or word:find("^follower%d*$") or RESERVED[word]
+  return word:find("^%a[%w_]*$") and not is_taken and word or nil
 end)
 
 types.WORD = simple("a word", function(word) return words.read_text(word) end)
