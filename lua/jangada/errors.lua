@@ -122,6 +122,7 @@ errors.codes = {
   event_gone = "An event that is to happen next does not wait any more.",
   option_invalid = "An option has the wrong type or range.",
   option_unknown = "There is no option of that name.",
+  path_lost = "The path of an exploration leads through this world no more.",
   record_differs = "A recorded decision is not the one that is asked for.",
   queue_full = "More events wait than the lab's queue can hold.",
   time_out_of_range = "The time is past what the lab's clock can reach.",

@@ -111,18 +111,21 @@ end
 ---  choose        function(n, tag, random): decides instead of the seed (jangada.lab.oracle)
 ---
 ---@param options table
+---@param kept? {disk: table, source: jangada.Source|nil} for worlds that are made again and again:
+---where the stores are, and the protocol as it was read
 ---@return table world
 ---Raises `option_unknown`, `option_invalid`, `protocol_not_found`, `protocol_invalid`,
 ---`directory_invalid`, `not_plain`.
-function M.new(options)
+function M.new(options, kept)
   local config = read_options(options)
   local oracle = oracles.new(config.seed, config.choose)
   local ids = {}
   for i = 1, config.nodes do ids[i] = "n" .. i end
-  node.refresh()
+  local source = kept and kept.source
+  if not source then node.refresh() end
   local world = worlds.new{
     config = config, seed = config.seed, oracle = oracle, ids = ids,
-    source = node.source(config.protocol),
+    source = source or node.source(config.protocol),
     options = plain.copy(config.options or {}, "options"),
     network = networks.new(oracle, config.network or {}), flush_law = read_disk(config.disk or {}),
     trace = traces.new(config.seed, config.observe),
@@ -130,7 +133,7 @@ function M.new(options)
       disks = config.durability == "journal" and not config.directory,
     }),
     events_max = config.events_max, queue_max = config.queue_max, maybe_rate = config.maybe_rate,
-    disk = disks.new(config.directory, config.durability, ids),
+    disk = kept and kept.disk or disks.new(config.directory, config.durability, ids),
   }
   if world.flush_law then world:check_simulated("a slow disk") end
   invariants.install(world, config.invariants)
@@ -146,6 +149,11 @@ function M.new(options)
   faults.schedule(world)
   start_clients(world, clients)
   return world
+end
+
+---Explores a small world: all that can happen in it, in every order (jangada.lab.explore).
+function M.explore(...)
+  return require("jangada.lab.explore").explore(...)
 end
 
 M.enumeration = oracles.enumeration

@@ -2,6 +2,8 @@
 --
 --     duration_ms   how long to run, in simulated time (10000)
 --     script        function(world): runs the world itself, instead of duration_ms
+--     explore       the bounds of `jangada lab explore` (jangada.lab.explore)
+--     abstract      function(world): what novelty looks at (jangada.lab.novelty)
 --     marks         names that node:reached is expected to be called with, beyond those that the
 --                   protocol's text names
 --
@@ -29,7 +31,8 @@ Scenario.__name = "jangada.lab.Scenario"
 local M = {}
 
 local DURATION_MS <const> = 10000
-local OWN <const> = {duration_ms = "number", script = "function", marks = "table"}
+local OWN <const> = {duration_ms = "number", script = "function", marks = "table",
+  explore = "table", abstract = "function"}
 
 ---@class jangada.Scenario
 ---@field path string of its file
@@ -44,6 +47,8 @@ local OWN <const> = {duration_ms = "number", script = "function", marks = "table
 ---@field duration_ms number
 ---@field script? fun(world: table)
 ---@field marks string[]
+---@field explore table bounds
+---@field abstract? fun(world: table): string
 ---@field steps jangada.lab.Step[]|nil of the text form
 
 local function load_form(path, text)
@@ -121,7 +126,8 @@ function Scenario:case(seed)
   check_own(self, options)
   options.seed = seed or options.seed or 1
   local case = {seed = options.seed, options = options, script = options.script,
-    duration_ms = options.duration_ms or DURATION_MS, marks = options.marks or {}}
+    duration_ms = options.duration_ms or DURATION_MS, marks = options.marks or {},
+    explore = options.explore or {}, abstract = options.abstract}
   for name in pairs(OWN) do options[name] = nil end
   return case
 end

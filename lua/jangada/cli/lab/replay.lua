@@ -7,6 +7,7 @@ local errors = require "jangada.errors"
 local json = require "jangada.cli.json"
 local json_reader = require "jangada.cli.json_reader"
 local lines = require "jangada.cli.lab.lines"
+local paths = require "jangada.lab.explore.path"
 local recordings = require "jangada.lab.recording"
 local scenarios = require "jangada.lab.scenario"
 local screens = require "jangada.cli.screen"
@@ -67,7 +68,14 @@ local function names_of_difference(one, two)
   return table.concat(names, ", ")
 end
 
-local function run(c, scenario, case)
+-- Goes the way that an exploration has found; gives the world at its end.
+local function retrace(scenario, first, observe)
+  local walk = paths.retrace(session.maker(scenario, math.tointeger(first.seed)), first.bounds,
+    first.path, observe)
+  return walk.world, walk
+end
+
+local function run(c, scenario, case, first)
   local recording
   recording = recordings.new(function(row)
     if row[2] == "run" then return end
@@ -81,8 +89,15 @@ local function run(c, scenario, case)
     recording:observe(event, world)
     if observe then observe(event, world) end
   end
-  local world <close> = scenario:world(case)
-  scenarios.run(case, world)
+  local world, owner
+  if first.path then
+    world, owner = retrace(scenario, first, case.options.observe)
+  else
+    world = scenario:world(case)
+    owner = world
+  end
+  local _owner <close> = owner
+  if not first.path then scenarios.run(case, world) end
   recording.world = nil
   if not c.difference and not c.is_cut then recording:finish(world) end
   return world:hash()
@@ -118,7 +133,7 @@ function replay.run(args, cli)
   case.duration_ms = first.duration_ms
   local c = { file = file, steps = 0, difference = nil, is_cut = false }
   local is_same_code = scenario:digest(case) == first.code
-  local hash = run(c, scenario, case)
+  local hash = run(c, scenario, case, first)
   return explain(c, args, is_same_code, hash) and cli.OK or cli.VIOLATION
 end
 

@@ -39,6 +39,14 @@ end
 
 session.load = scenarios.load
 
+--- What makes the options of a scenario's world afresh, again and again: for explorations.
+---@param scenario jangada.Scenario
+---@param seed? integer
+---@return fun(): table
+function session.maker(scenario, seed)
+  return function() return scenario:case(seed).options end
+end
+
 --- The exit code for what some runs came to.
 ---@param counts table<string, integer> outcome -> how many
 ---@param cli table the exit codes

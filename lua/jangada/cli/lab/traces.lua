@@ -37,17 +37,19 @@ end
 ---@param scenario jangada.Scenario
 ---@param case jangada.Case
 ---@param args table `trace_max`
+---@param about_path? any[] names and values that the first line has besides
 ---@return jangada.cli.TraceFile
 ---Raises `input_invalid`.
-function traces.create(path, scenario, case, args)
+function traces.create(path, scenario, case, args, about_path)
   local file, message = io.stdout, nil
   if path ~= "-" then file, message = io.open(path, "wb") end
   if not file then errors.raise("input_invalid", "%s", message) end
   local trace = setmetatable({ path = path, file = file, bytes = 0,
     bytes_max = args.trace_max << 20 }, TraceFile)
   file:setvbuf("full", 1 << 16)
-  trace.recording = recordings.new(function(row) trace:write(lines.row(row)) end,
-    about(scenario, case))
+  local fields = about(scenario, case)
+  table.move(about_path or {}, 1, #(about_path or {}), #fields + 1, fields)
+  trace.recording = recordings.new(function(row) trace:write(lines.row(row)) end, fields)
   return trace
 end
 

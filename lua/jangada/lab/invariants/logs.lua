@@ -37,6 +37,11 @@ function M.new()
   }, Logs)
 end
 
+-- What is left when a turn is over, for jangada.lab.explore.memory.
+function Logs:remembers()
+  return {self.known, self.readers}
+end
+
 -- Its log may be anything after a crash: all of it is looked at again.
 function Logs:booted(machine)
   local id = machine.id

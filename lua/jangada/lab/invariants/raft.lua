@@ -46,7 +46,7 @@ end
 -- Only hashes are kept.
 function M.state_machine_safety()
   local chosen = {}         -- index -> hash of term and data
-  local ids, terms = {}, {} -- index -> the node that said so first, and the term
+  local ids, terms = {}, {} -- index -> the first of the nodes that said so, and the term
   local applied = {}        -- id -> the last index in this boot
   return {
     name = "state_machine_safety",
@@ -65,6 +65,8 @@ function M.state_machine_safety()
       elseif known ~= hash then
         return ("index %d is committed in term %d on %s, and differently in term %d on %s"):format(
           index, terms[index], ids[index], term, id)
+      elseif id < ids[index] then
+        ids[index] = id -- whatever the order in which they said so (jangada.lab.explore)
       end
     end,
   }

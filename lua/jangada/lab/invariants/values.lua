@@ -11,7 +11,9 @@ local M = {}
 -- Whoever decides, and however often it tells: in Paxos one value can be chosen by several ballots.
 -- A protocol that decides once tells always the same index.
 function M.agreement()
-  local chosen, ids = {}, {} -- index -> hash of the value, and the node that told it first
+  -- index -> hash of the value, and the first node of those that told it: what is remembered does
+  -- not depend on their order, so that jangada.lab.explore needs not try all of them
+  local chosen, ids = {}, {}
   return {
     name = "agreement",
     committed = function(_, machine, index, _, data, hash)
@@ -20,6 +22,8 @@ function M.agreement()
       elseif chosen[index] ~= hash then
         return ("%s holds another value for chosen at %d than %s: %q"):format(machine.id, index,
           ids[index], data)
+      elseif machine.id < ids[index] then
+        ids[index] = machine.id
       end
     end,
   }
