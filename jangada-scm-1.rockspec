@@ -160,6 +160,7 @@ build = {
     ["jangada.lab.explore.path"] = "lua/jangada/lab/explore/path.lua",
     ["jangada.lab.explore.stores"] = "lua/jangada/lab/explore/stores.lua",
     ["jangada.lab.explore.walk"] = "lua/jangada/lab/explore/walk.lua",
+    ["jangada.lab.failing"] = "lua/jangada/lab/failing.lua",
     ["jangada.lab.faults"] = "lua/jangada/lab/faults.lua",
     ["jangada.lab.faults.clocks"] = "lua/jangada/lab/faults/clocks.lua",
     ["jangada.lab.faults.disks"] = "lua/jangada/lab/faults/disks.lua",

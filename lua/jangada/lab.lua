@@ -33,7 +33,7 @@ local known = {
   network = {"table"}, durability = {"string"}, directory = {"string"}, disk = {"table"},
   faults = {"table"}, clients = {"table"}, invariants = {"table"}, observe = {"function"},
   events_max = {"integer", 10000000}, queue_max = {"integer", 200000},
-  maybe_rate = {"number", 0.05}, choose = {"function"},
+  maybe_rate = {"number", 0.05}, hopeless = {"boolean", false}, choose = {"function"},
 }
 
 local function type_of(value)
@@ -129,8 +129,10 @@ function M.new(options, kept)
     options = plain.copy(config.options or {}, "options"),
     network = networks.new(oracle, config.network or {}), flush_law = read_disk(config.disk or {}),
     trace = traces.new(config.seed, config.observe),
+    hopeless = config.hopeless,
     plan = faults.plan(config.faults or {}, oracle, ids, {
-      disks = config.durability == "journal" and not config.directory,
+      disks = config.durability == "journal" and not config.directory, hopeless = config.hopeless,
+      nodes = config.nodes,
     }),
     events_max = config.events_max, queue_max = config.queue_max, maybe_rate = config.maybe_rate,
     disk = kept and kept.disk or disks.new(config.directory, config.durability, ids),

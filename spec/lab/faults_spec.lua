@@ -25,7 +25,8 @@ describe("a plan of faults", function()
       local last_ms = 0
       for _, fault in ipairs(drawn(seed)) do
         assert.is_true(fault.at_ms >= last_ms and fault.at_ms < 5000)
-        assert.is_true(fault.for_ms >= 0 and fault.at_ms + fault.for_ms <= 5000)
+        local for_ms = fault.for_ms or fault.kind == "bit_rot" and 0
+        assert.is_true(for_ms >= 0 and fault.at_ms + for_ms <= 5000)
         last_ms = fault.at_ms
       end
     end

@@ -27,7 +27,7 @@ describe("a power failure", function()
     tx:ensure_bucket("b"):put(("%03d"):format(rig.n), ("v"):rep(size))
     tx:commit{wait = false}
     local journal = db:info().journal
-    return {lsn = journal.lsn, used = journal.used}
+    return {lsn = journal.lsn, used = journal.used, checkpoint_lsn = journal.checkpoint_lsn}
   end
 
   -- How many items there are; they are the first ones.

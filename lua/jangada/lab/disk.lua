@@ -117,7 +117,8 @@ function M.new(directory, durability, ids)
     ids = ids,
     is_temporary = directory == nil,
     journals = journals, -- id -> memory disk, which outlives the node's crashes
-    commits = commits,   -- id -> its commits that are not flushed: {lsn =, used =}
+    failures = {},       -- id -> {call =, error =}: how its disk fails the next time
+    commits = commits,   -- id -> its commits that are not flushed (jangada.lab.Commit)
   }, Disk)
 end
 
@@ -137,7 +138,19 @@ function Disk:open(id)
     durability = self.durability, journal_size = JOURNAL_SIZE, journal_disk = self.journals[id],
   })
   if not db then errors.raise(code, "%s: %s", id, message) end
+  self:set_failure(id, self.failures[id])
   return db
+end
+
+---Says how the disk of a node fails the next time that it is used.
+---@param id string
+---@param failure {call: string, error: string}|nil nil: not at all
+function Disk:set_failure(id, failure)
+  local journal, before = self.journals[id], self.failures[id]
+  if not journal then return end
+  if before then journal:fail(before.call, 0) end
+  if failure then journal:fail(failure.call, 1, failure.error) end
+  self.failures[id] = failure
 end
 
 ---Whether the journals are on memory disks, which can have accidents.
@@ -151,7 +164,8 @@ end
 ---@param db table
 function Disk:note(id, db)
   local journal, commits = db:info().journal, self.commits[id]
-  commits[#commits + 1] = {lsn = journal.lsn, used = journal.used}
+  commits[#commits + 1] = {lsn = journal.lsn, used = journal.used,
+    checkpoint_lsn = journal.checkpoint_lsn}
 end
 
 ---Makes all commits of a node durable.
@@ -160,7 +174,7 @@ end
 ---Raises what db:flush raises.
 function Disk:flush(id, db)
   db:flush()
-  self.commits[id] = {}
+  if self.commits[id] then self.commits[id] = {} end
 end
 
 ---Drops the store of a node as a crash would. What was flushed stays.
@@ -171,13 +185,13 @@ end
 ---@return {lsn: integer}[] commits those that were not flushed: some of them may be lost
 ---@return string|nil tail what is behind those that survive; nil when there is no such commit
 function Disk:crash(id, db, accident, chance)
-  local commits = self.commits[id] or {}
-  if #commits == 0 then
+  local commits, journal = self.commits[id] or {}, self.journals[id]
+  if #commits == 0 and not (journal and journal:unflushed()) then
     db:abandon()
     return commits, nil
   end
   self.commits[id] = {}
-  return commits, power.fail(db, self.journals[id], commits, accident, chance)
+  return commits, power.fail(db, journal, commits, accident, chance)
 end
 
 ---Removes the files, if they are temporary. Their stores are closed.

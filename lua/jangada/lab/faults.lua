@@ -22,6 +22,7 @@
 --     rate        how often a seed has it
 --     nodes_min   it is drawn for so many nodes (1)
 --     of_disks    it is of disks that are simulated (durability journal)
+--     lasts       it has no end
 --     overlaps    whether one may begin before the last is over
 --     draw        function(chance, ids): a fault
 --     begin       function(world, fault): begins it and returns the function that ends it, or nil
@@ -68,9 +69,9 @@ local function draw_kind(plan, chance, name, ids, duration_ms)
     local for_ms = whole(length_ms * chance:logarithmic(0.25, 4))
     if name == "crash" and chance:chance(0.25) then for_ms = 0 end -- a bounce
     fault.at_ms = at_ms
-    fault.for_ms = math.min(for_ms, duration_ms - at_ms)
+    if not kind.lasts then fault.for_ms = math.min(for_ms, duration_ms - at_ms) end
     plan[#plan + 1] = fault
-    local busy_ms = kind.overlaps and 0 or fault.for_ms
+    local busy_ms = kind.overlaps and 0 or fault.for_ms or 0
     at_ms = at_ms + busy_ms + math.max(1, whole(gap_ms * chance:logarithmic(0.25, 4)))
   end
 end
@@ -158,9 +159,16 @@ function readers.shift(value) return type(value) == "number" and math.abs(value)
 
 function readers.clock_rate(value) return type(value) == "number" and value >= 0 and value <= 4 end
 
+function readers.index(value) return math.type(value) == "integer" and value > 0 end
+
+function readers.disk_call(value) return value == "write" or value == "flush" end
+
+function readers.disk_error(value) return value == "EIO" or value == "ENOSPC" end
+
 readers.tail = power.is_tail
 
 local expected = {
+  index = "an index of the log", disk_call = "write or flush", disk_error = "EIO or ENOSPC",
   shift = "a number of ms", clock_rate = "a number from 0 to 4",
   count = "a number of commits", tail = "cut, torn or scribbled",
   node = "a node: its number, its name or leader", nodes = "a list of nodes",
@@ -237,7 +245,8 @@ function M.format(plan)
   for i, fault in ipairs(plan) do
     local fields = {("at_ms = %s, kind = %q"):format(fault.at_ms, fault.kind)}
     for _, name in ipairs{"node", "groups", "from", "to", "side", "order", "rate", "delay_ms",
-      "late_ms", "cut_ms", "open_ms", "flush_ms", "by_ms", "keep", "tail", "for_ms"} do
+      "late_ms", "cut_ms", "open_ms", "flush_ms", "by_ms", "call", "error", "entry",
+      "keep", "tail", "for_ms"} do
       if fault[name] ~= nil then
         fields[#fields + 1] = ("%s = %s"):format(name, text_of(fault[name]))
       end

@@ -62,7 +62,13 @@ end
 local function flush(self, step)
   local machine = step.machine
   if machine.flush ~= step then return false end
-  self.disk:flush(machine.id, machine.db)
+  local ok, failure = pcall(self.disk.flush, self.disk, machine.id, machine.db)
+  if not ok then
+    if not self:stop_failed(machine, failure) then
+      self:fail{kind = "store_failed", node = machine.id, message = tostring(failure)}
+    end
+    return
+  end
   if machine.paused then
     machines.hold(machine, step, self.time_us)
     return false

@@ -112,6 +112,7 @@ local function new_finish(world)
     if failure then
       machine.state = nil
       trace.value = mix(trace.value ~ key, machine.index)
+      if world:stop_failed(machine, failure.error) then return end
       return fail_turn(world, machine, failure)
     end
     local value = (trace.value ~ digest) * ODD + key -- a fold in place, as in host.transmit

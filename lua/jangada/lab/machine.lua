@@ -17,6 +17,9 @@ local M = {}
 ---@field db table|nil the store, nil when down
 ---@field boots integer lives so far
 ---@field flush_law false|jangada.lab.Law how long its disk takes for a flush
+---@field failed string|nil why it has stopped, if its disk is to blame: "EIO", "ENOSPC" or "rot"
+---@field is_lost boolean it has stopped for good
+---@field rot table<integer, {was: string, is: string}>|nil the entries of its log that have rotted
 ---@field clock table|nil its clock, if that was ever wrong (jangada.lab.clocks)
 ---@field flush table|nil the step that will flush it, while turns wait for that
 
@@ -33,6 +36,7 @@ function M.new(world, id, index, peers)
     life = nil,                                   -- of jangada.node
     held = {}, held_times = {},                   -- what came up during a pause, and when
     chance = world.oracle:stream("node " .. id),  -- node:random
+    failed = nil, is_lost = false, rot = nil,     -- jangada.lab.failing
     clock = nil,                                  -- jangada.lab.clocks; nil: it is right
     causes = {},                                  -- what of it was set -> the fault that did
     cause = nil, slowed_by = nil,                 -- the faults that hold it down or paused, or slow
@@ -64,7 +68,7 @@ end
 function M.boot(machine)
   local world = machine.world
   machine.up, machine.paused, machine.awake = true, false, true
-  machine.boots = machine.boots + 1
+  machine.boots, machine.failed = machine.boots + 1, nil
   local life, failure, digest, wrote = node.boot(world.host, machine, {
     id = machine.id, peers = machine.peers, db = machine.db,
     options = world.options, source = world.source,

@@ -37,6 +37,11 @@ function tails.scribbled(journal, from, at, to)
   journal:scribble(at, table.concat(words))
 end
 
+---@class jangada.lab.Commit
+---@field lsn integer
+---@field used integer bytes of the journal, with it
+---@field checkpoint_lsn integer of the last checkpoint before it
+
 local NAMES <const> = {"cut", "torn", "scribbled"}
 
 ---Whether it is the name of what can be behind what survives.
@@ -49,15 +54,18 @@ end
 ---Drops a DB as a power failure would.
 ---@param db table
 ---@param journal jangada.MemoryDisk
----@param commits {lsn: integer, used: integer}[] those that were not flushed
+---@param commits jangada.lab.Commit[] those that were not flushed; if the disk has failed there may
+---be one more, of which nobody knows whether it was
 ---@param accident {keep: integer|nil, tail: string|nil} how many of them survive, and what is
 ---behind these: what it does not say is drawn
 ---@param chance table stream
 ---@return string tail
 function M.fail(db, journal, commits, accident, chance)
-  local keep, tail = chance:choose(#commits + 1), NAMES[chance:choose(#NAMES) + 1]
-  keep, tail = math.min(accident.keep or keep, #commits), accident.tail or tail
-  local checkpoint_lsn, durable = db:info().journal.checkpoint_lsn, 0
+  local is_known = not journal:unflushed()
+  local keep = chance:choose(#commits + (is_known and 1 or 2))
+  local tail = NAMES[chance:choose(#NAMES) + 1]
+  keep, tail = accident.keep and math.min(accident.keep, #commits) or keep, accident.tail or tail
+  local checkpoint_lsn, durable = #commits > 0 and commits[#commits].checkpoint_lsn, 0
   while durable < #commits and commits[durable + 1].lsn <= checkpoint_lsn do
     durable = durable + 1
   end
@@ -67,7 +75,7 @@ function M.fail(db, journal, commits, accident, chance)
   journal:fail(FLUSH, 0)
   local from, to = journal:unflushed()
   if from then
-    local at = keep > durable and commits[keep].used or from
+    local at = keep > #commits and to or keep > durable and commits[keep].used or from
     tails[tail](journal, from, at, to, chance)
   end
   return tail

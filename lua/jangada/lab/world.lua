@@ -1,14 +1,15 @@
 -- A world: nodes, their network, their disks and their time, all simulated and all from one seed.
 --
 -- These are the verbs a user has: faults, clients, and what there is to see of a run. Those of the
--- network are in jangada.lab.links, of the disks in jangada.lab.flushing, of the clocks in
--- jangada.lab.clocks, the loop that makes a world go (run, run_until, step, after) in
--- jangada.lab.loop.
+-- network are in jangada.lab.links, of the disks in jangada.lab.flushing and jangada.lab.failing,
+-- of the clocks in jangada.lab.clocks, the loop that makes a world go (run, run_until, step, after)
+-- in jangada.lab.loop.
 
 local choosing = require "jangada.lab.choosing"
 local clients = require "jangada.lab.client"
 local clocks = require "jangada.lab.clocks"
 local errors = require "jangada.errors"
+local failing = require "jangada.lab.failing"
 local flushing = require "jangada.lab.flushing"
 local heaps = require "jangada.lab.heap"
 local hosts = require "jangada.lab.host"
@@ -20,7 +21,7 @@ local plain = require "jangada.node.plain"
 local power = require "jangada.lab.power"
 
 local World = {}
-for _, methods in ipairs{loop, choosing, links, flushing, clocks} do
+for _, methods in ipairs{loop, choosing, links, flushing, failing, clocks} do
   for name, method in pairs(methods) do World[name] = method end
 end
 World.__index = World
@@ -61,6 +62,7 @@ end
 function World:boot(machine)
   local is_open, lost = pcall(machines.open, machine)
   if not is_open then
+    if self:stop_failed(machine, lost) then return end
     return self:fail{kind = "store_failed", node = machine.id, message = tostring(lost)}
   end
   if lost > 0 then self.trace:fold_name("lost", lost) end
@@ -103,12 +105,12 @@ end
 
 ---Boots a crashed node from its store.
 ---@param which integer|string
----@return boolean restarted false when it was up
+---@return boolean restarted false when it was up, or is lost for good
 ---Raises `world_busy`, `unknown_node`.
 function World:restart(which)
   self:check_idle()
   local machine = self:node(which)
-  if not machine or machine.up or self.verdict then return false end
+  if not machine or machine.up or machine.is_lost or self.verdict then return false end
   self:boot(machine)
   return true
 end
@@ -248,6 +250,7 @@ function M.new(parts)
     events_max = parts.events_max,   -- budgets
     queue_max = parts.queue_max,
     maybe_rate = parts.maybe_rate,   -- how often node:maybe is true
+    hopeless = parts.hopeless,       -- what no protocol survives may happen
     flush_law = parts.flush_law,     -- the law of how long flushes take, false for no time
     plan = parts.plan,               -- the faults, jangada.lab.faults
     causes = {},                     -- kind -> the fault that set it, of those that set something

@@ -38,6 +38,37 @@ M.slow_disk = {
   end,
 }
 
+M.failing_disk = {
+  fields = {node = "node", call = "disk_call", error = "disk_error"}, rate = 0.25, overlaps = true,
+  draw = function(chance, ids)
+    local node = chance:chance(0.3) and "leader" or ids[chance:between(1, #ids)]
+    return {kind = "failing_disk", node = node, call = chance:chance(0.5) and "write" or "flush",
+      error = chance:chance(0.5) and "EIO" or "ENOSPC"}
+  end,
+  begin = function(world, fault)
+    local machine = world:node(fault.node)
+    if not machine then return nil end
+    world:fail_disk(machine.index, fault.call, fault.error)
+    machine.causes.disk = fault
+    return function()
+      if machine.causes.disk == fault then world:mend_disk(machine.index) end
+    end
+  end,
+}
+
 for _, kind in pairs(M) do kind.of_disks = true end
+
+M.bit_rot = {
+  fields = {node = "node", entry = "index?"}, rate = 0.2, overlaps = true, lasts = true,
+  nodes_min = 3,
+  draw = function(chance, ids)
+    local node = chance:chance(0.3) and "leader" or ids[chance:between(1, #ids)]
+    return {kind = "bit_rot", node = node}
+  end,
+  begin = function(world, fault)
+    local machine = world:node(fault.node)
+    if machine and world:can_spare(machine) then world:rot(machine.index, fault.entry) end
+  end,
+}
 
 return M

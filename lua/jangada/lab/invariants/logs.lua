@@ -42,22 +42,29 @@ function Logs:remembers()
   return {self.known, self.readers}
 end
 
--- Its log may be anything after a crash: all of it is looked at again.
+-- Its log may be anything after a crash: all of it is looked at again. It may fail to boot, so what
+-- is known stays until then.
 function Logs:booted(machine)
   local id = machine.id
-  local known, reader = self.known[id], self.readers[id]
+  local known = self.known[id] or {last = 0, terms = {}, base = 0, is_there = false}
+  self.known[id] = known
   self.readers[id] = {last = 0, hashes = {}, base = 0, is_there = false, is_unread = true,
-    had = known and (reader.had or known.last) or 0}
-  self.known[id] = {last = 0, terms = {}, base = 0, is_there = false}
+    had = known.last}
 end
 
 local function new_found()
   return {n = 0, indices = {}, terms = {}, contents = {}, hashes = {}}
 end
 
+-- What rots is judged as what it was: who finds it stops for good (jangada.lab.failing).
+local function without_rot(rot, index, value)
+  local entry = rot and rot[index]
+  return entry and entry.is == value and entry.was or value
+end
+
 -- Reads the entries of the log backwards, until one that was seen before: the last index, how many
 -- there are, and the index of the one that was seen, if one was.
-local function read_fresh(tx, reader, found, values)
+local function read_fresh(tx, reader, found, values, rot)
   local bucket = tx:bucket("replog")
   if not bucket then return 0, 0 end
   reader.is_there = true
@@ -66,6 +73,7 @@ local function read_fresh(tx, reader, found, values)
   local index, value = cursor:last()
   local last, n = index or 0, 0
   while index do
+    value = without_rot(rot, index, value)
     local hash = hash_string(value)
     if reader.hashes[index] == hash then break end
     n = n + 1
@@ -88,7 +96,8 @@ end
 -- What a turn has changed.
 local function read(self, machine, found)
   local reader, values = self.readers[machine.id], self.values
-  local last, n, index_before = machine.db:view(read_fresh, reader, found, values)
+  local last, n, index_before = machine.db:view(read_fresh, reader, found, values,
+    machine.rot)
   local hashes, old_last = reader.hashes, reader.last
   for index = last + 1, old_last do hashes[index] = nil end
   reader.last, found.n, found.index_before, found.removed = last, n, index_before, nil
@@ -99,6 +108,7 @@ local function read(self, machine, found)
     found.terms[i], found.contents[i] = term, mix(hash_string(data), kind) -- not the position: see
   end                                                                      -- docs/log.md
   local before = index_before or 0
+  found.is_first = reader.is_unread
   if reader.is_unread or before ~= old_last or n > 0 and found.indices[n] ~= before + 1 then
     note_break(machine, reader, found, old_last, before)
     reader.is_unread, reader.had = nil, nil
@@ -109,6 +119,7 @@ end
 
 -- What a turn has changed is durable.
 local function take(self, known, found)
+  if found.is_first then known.last, known.terms = 0, {} end
   local terms = known.terms
   for index = found.last + 1, known.last do terms[index] = nil end
   for i = found.n, 1, -1 do terms[found.indices[i]] = found.terms[i] end
