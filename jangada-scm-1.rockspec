@@ -185,6 +185,7 @@ build = {
     ["jangada.lab.invariants.values"] = "lua/jangada/lab/invariants/values.lua",
     ["jangada.lab.kv"] = "lua/jangada/lab/kv.lua",
     ["jangada.lab.links"] = "lua/jangada/lab/links.lua",
+    ["jangada.lab.liveness"] = "lua/jangada/lab/liveness.lua",
     ["jangada.lab.loop"] = "lua/jangada/lab/loop.lua",
     ["jangada.lab.machine"] = "lua/jangada/lab/machine.lua",
     ["jangada.lab.network"] = "lua/jangada/lab/network.lua",

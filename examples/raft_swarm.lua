@@ -19,6 +19,7 @@ return function(chance)
     faults = { duration_ms = duration_ms * 4 // 5 },
     clients = { lab.stream{ commands = commands, batch_max = chance:between(1, 4) } },
     duration_ms = duration_ms,
+    liveness = { bound_ms = 10000 },
     disk = chance:chance(0.5) and { flush_ms = { 0.05, chance:logarithmic(0.1, 20) } } or nil,
   }
 end

@@ -13,6 +13,7 @@ local errors = require "jangada.errors"
 local faults = require "jangada.lab.faults"
 local invariants = require "jangada.lab.invariants"
 local kv = require "jangada.lab.kv"
+local lives = require "jangada.lab.liveness"
 local machines = require "jangada.lab.machine"
 local networks = require "jangada.lab.network"
 local node = require "jangada.node"
@@ -33,7 +34,8 @@ local known = {
   network = {"table"}, durability = {"string"}, directory = {"string"}, disk = {"table"},
   faults = {"table"}, clients = {"table"}, invariants = {"table"}, observe = {"function"},
   events_max = {"integer", 10000000}, queue_max = {"integer", 200000},
-  maybe_rate = {"number", 0.05}, hopeless = {"boolean", false}, choose = {"function"},
+  maybe_rate = {"number", 0.05}, hopeless = {"boolean", false},
+  liveness = {"table"}, choose = {"function"},
 }
 
 local function type_of(value)
@@ -129,7 +131,7 @@ function M.new(options, kept)
     options = plain.copy(config.options or {}, "options"),
     network = networks.new(oracle, config.network or {}), flush_law = read_disk(config.disk or {}),
     trace = traces.new(config.seed, config.observe),
-    hopeless = config.hopeless,
+    hopeless = config.hopeless, liveness = lives.read(config.liveness, config.clients or {}),
     plan = faults.plan(config.faults or {}, oracle, ids, {
       disks = config.durability == "journal" and not config.directory, hopeless = config.hopeless,
       nodes = config.nodes,
@@ -150,6 +152,9 @@ function M.new(options, kept)
   end
   faults.schedule(world)
   start_clients(world, clients)
+  if world.liveness and world.liveness.after_ms then
+    world:push(math.floor(world.liveness.after_ms * 1000), {run = world.begin_liveness})
+  end
   return world
 end
 

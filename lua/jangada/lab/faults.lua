@@ -261,11 +261,15 @@ end
 
 local function strike(world, step)
   local fault, trace = step.fault, world.trace
+  if world.core then return false end -- what is wrong now stays so, and nothing else goes wrong
   if trace.observe then trace:row{kind = "fault", fault = fault} end
   local finish = kinds[fault.kind].begin(world, fault)
   if not finish then return false end
   if fault.for_ms then
-    world:push(world.time_us + math.floor(fault.for_ms * 1000), {run = finish})
+    world:push(world.time_us + math.floor(fault.for_ms * 1000), {run = function(_, it)
+      if world.core then return false end
+      return finish(world, it)
+    end})
   end
 end
 

@@ -82,15 +82,15 @@ end
 
 ---Lets go of what a clog held, in its order. For jangada.lab.links.
 ---@param world table
----@param clog table a layer that is no more
+---@param clog table a layer that is no more, or holds some links no longer
 function M.release(world, clog)
-  local network = world.network
-  for _, item in ipairs(clog.held) do
+  local network, held = world.network, clog.held
+  clog.held = {}
+  for _, item in ipairs(held) do
     local message = item.message
     local delay, other = network:release(message.src, message.dest, item.delay, world.time_us)
     put(world, message, delay or item.delay, other)
   end
-  clog.held = {}
 end
 
 ---Makes the host of a world.
@@ -137,6 +137,7 @@ function M.new(world)
   end
 
   function host.committed(machine, index, term, data)
+    machine.committed_us = world.time_us
     local value = (trace.value ~ (#data << 32 | crc32c(data))) * ODD + (term << 40 ~ index)
     trace.value = value ~ value >> 32
     if trace.observe then

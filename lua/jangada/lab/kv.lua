@@ -92,6 +92,7 @@ end
 local function succeed(self, answer)
   local invoked = self.invoked
   if invoked.f ~= "get" and answer then self.client:acknowledged(self.data) end
+  self.answered, self.answered_us = self.answered + 1, self.client.world.time_us
   note_seen(self, invoked.f, invoked.key, invoked.value, answer)
   if invoked.f == "get" then
     answer = answer or nil
@@ -249,7 +250,8 @@ function M.new(options)
     begun = 0, top = 0, is_watched = false, result = nil}, Shared)
   local clients = {shared = shared}
   for i = 1, complete.count do
-    clients[i] = setmetatable({shared = shared, sessions = 0, values = 0, seen = {}, done = false},
+    clients[i] = setmetatable({shared = shared, sessions = 0, values = 0, seen = {}, done = false,
+      answered = 0, answered_us = nil},
       Client)
   end
   return clients

@@ -71,13 +71,14 @@ function World:judge_acknowledged(client, data)
   end
 end
 
----Ends a run: judges what can be judged only then, such as what clients were told in all of it. A
----world that has a verdict keeps it.
+---Ends a run: asks for progress, if the option `liveness` has it, and judges what can be judged
+---only then, such as what clients were told in all of it. A world that has a verdict keeps it.
 ---@return jangada.Verdict|nil verdict nil when all is well
 ---Raises `world_busy`, `world_closed`.
 function World:finish()
   if self.closed then errors.raise("world_closed", "the world is closed") end
   if self.running then errors.raise("world_busy", "the world is running") end
+  self:finish_liveness()
   for _, invariant in ipairs(self.judges.finish or {}) do
     local found = not self.verdict and invariant:finish()
     if type(found) == "table" then
@@ -117,6 +118,9 @@ local function new_finish(world)
     end
     local value = (trace.value ~ digest) * ODD + key -- a fold in place, as in host.transmit
     trace.value = value ~ value >> 32
+    if digest ~= machine.last_digest then
+      machine.last_digest, machine.changed_us = digest, world.time_us
+    end
     if held then return world:hold_turn(machine, held, digest) end
     local life = machine.life
     machine.state = life.defers and plain.clone(life.node.state) or life.node.state

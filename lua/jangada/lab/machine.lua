@@ -36,6 +36,8 @@ function M.new(world, id, index, peers)
     life = nil,                                   -- of jangada.node
     held = {}, held_times = {},                   -- what came up during a pause, and when
     chance = world.oracle:stream("node " .. id),  -- node:random
+    last_digest = nil, changed_us = nil,          -- of its state, and since when that is so
+    committed_us = nil,                           -- when it last told of a commit
     failed = nil, is_lost = false, rot = nil,     -- jangada.lab.failing
     clock = nil,                                  -- jangada.lab.clocks; nil: it is right
     causes = {},                                  -- what of it was set -> the fault that did

@@ -281,6 +281,44 @@ function Network:lift(layer)
   return false
 end
 
+-- A partition as a cut of the links between its groups.
+local function cut_of(groups)
+  local links = {}
+  for src, a in pairs(groups) do
+    links[src] = {}
+    for dest, b in pairs(groups) do
+      if a ~= b then links[src][dest] = true end
+    end
+  end
+  return {shape = "partition", links = links}
+end
+
+---Lets some endpoints reach one another: no cut, clog or slowness is on the links between them any
+---more; and all links lose, damage, double and delay no more than they were made to, but for loss.
+---@param ids table<string, boolean>
+---@return table[] clogs that are, or were, in place
+function Network:free(ids)
+  if self.groups then
+    table.insert(self.cuts, cut_of(self.groups))
+    self.groups = false
+  end
+  local clogs = {}
+  for _, layers in ipairs{self.cuts, self.layers} do
+    for _, layer in ipairs(layers) do
+      for src, row in pairs(layer.links) do
+        for dest in pairs(ids[src] and row or {}) do
+          if ids[dest] then row[dest] = nil end
+        end
+      end
+      if layer.held then clogs[#clogs + 1] = layer end
+    end
+  end
+  self.loss, self.reorder, self.fifo = 0, 0, self.base.fifo
+  self.duplication, self.corruption = self.base.duplication, self.base.corruption
+  self:set_delay(nil)
+  return clogs
+end
+
 ---The fate of a message that a clog held, when the clog has gone.
 ---@param src string
 ---@param dest string

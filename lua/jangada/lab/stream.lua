@@ -61,6 +61,7 @@ function M.new(options)
     batch = {},           -- the commands on their way
     target = 1,           -- index of the node that is asked
     acknowledged = 0,
+    answered = 0, answered_us = nil, -- batches that were, and when the last one was
     retries = 0,
     results = nil,
     done = false,
@@ -106,6 +107,7 @@ local function on_answer(self, answer)
   if answer and answer.type == "submit_ok" then
     if self.client.world.judges.acknowledged then acknowledge(self) end
     self.acknowledged = self.acknowledged + #self.batch
+    self.answered, self.answered_us = self.answered + 1, self.client.world.time_us
     self.results = answer.results
     if fill_batch(self) then submit(self) else self.done = true end
     return

@@ -3,6 +3,8 @@
 --     handler_error        a handler raised: `traceback` says where
 --     invariant_violated   an invariant does not hold: `name` says which
 --     not_linearizable     what clients were told has no order: `story` shows it
+--     stuck                there was no progress although a core of nodes was well: `node` is who
+--                          was the same for longest, `story` what they all were
 --     history_exceeded     whether there is one was not found within the budget
 --     expectation_failed   what a step by hand expects is not so (jangada.lab.hand)
 --     events_exceeded      the run took more events than its budget

@@ -14,6 +14,7 @@ local flushing = require "jangada.lab.flushing"
 local heaps = require "jangada.lab.heap"
 local hosts = require "jangada.lab.host"
 local invariants = require "jangada.lab.invariants"
+local liveness = require "jangada.lab.liveness"
 local links = require "jangada.lab.links"
 local loop = require "jangada.lab.loop"
 local machines = require "jangada.lab.machine"
@@ -21,7 +22,8 @@ local plain = require "jangada.node.plain"
 local power = require "jangada.lab.power"
 
 local World = {}
-for _, methods in ipairs{loop, choosing, links, flushing, failing, clocks} do
+for _, methods in ipairs{loop, choosing, links, flushing, failing, clocks,
+  liveness.World} do
   for name, method in pairs(methods) do World[name] = method end
 end
 World.__index = World
@@ -250,6 +252,8 @@ function M.new(parts)
     events_max = parts.events_max,   -- budgets
     queue_max = parts.queue_max,
     maybe_rate = parts.maybe_rate,   -- how often node:maybe is true
+    liveness = parts.liveness,       -- jangada.lab.liveness
+    core = nil,                      -- the machines that were made well, once they are
     hopeless = parts.hopeless,       -- what no protocol survives may happen
     flush_law = parts.flush_law,     -- the law of how long flushes take, false for no time
     plan = parts.plan,               -- the faults, jangada.lab.faults

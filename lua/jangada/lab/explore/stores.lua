@@ -18,6 +18,7 @@ local M = {}
 function M.new(ids)
   return setmetatable({
     disk = disks.new(nil, "none", ids),
+    failures = {}, -- no disk fails
     spare = {},    -- id -> a DB that is open
     is_fresh = {}, -- id -> the next boot is the first of its world
   }, Stores)
