@@ -101,18 +101,23 @@ static int streams_clock(lua_State *L) {
   return 1;
 }
 
-/* catch(): from here on the first SIGINT, SIGTERM or SIGHUP is noted, and only a second one ends
-** the process; a pipe that nobody reads is a failed write. */
+/* catch([lasting]): from here on the first SIGINT, SIGTERM or SIGHUP is noted, and only a second one
+** ends the process, but for SIGINT when it is lasting: then each is noted; a pipe that nobody reads is a failed write. What was noted before is forgotten. */
 static int streams_catch(lua_State *L) {
   static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
   struct sigaction action;
-  (void)L;
+  int lasting = lua_toboolean(L, 1);
+  caught = 0;
   memset(&action, 0, sizeof action);
   sigemptyset(&action.sa_mask);
   action.sa_handler = note_signal;
   action.sa_flags = (int)SA_RESETHAND; /* and no SA_RESTART: who waits is to be told */
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
     sigaction(numbers[i], &action, NULL);
+  if (lasting) {
+    action.sa_flags = 0;
+    sigaction(SIGINT, &action, NULL);
+  }
   action.sa_handler = SIG_IGN;
   action.sa_flags = 0;
   sigaction(SIGPIPE, &action, NULL);

@@ -92,6 +92,22 @@ describe("streams.catch", function()
     end
   end)
 
+  it("forgets when it is called again, and notes each SIGINT while it is lasting", function()
+    assert.equal("2\nnil\n2\nexit 0\n", run[[
+      streams.catch()
+      io.popen("kill -INT $PPID"):close()
+      print(streams.caught())
+      streams.catch()
+      print(streams.caught())
+      io.popen("kill -INT $PPID"):close()
+      print(streams.caught())]])
+    assert.equal("2\nexit 0\n", run[[
+      streams.catch(true)
+      io.popen("kill -INT $PPID"):close()
+      io.popen("kill -INT $PPID"):close()
+      print(streams.caught())]])
+  end)
+
   it("wakes who waits or reads", function()
     local output = run[[
       streams.catch()

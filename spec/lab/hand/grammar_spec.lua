@@ -69,6 +69,12 @@ describe("a pattern", function()
     assert.matches("a node", (why("MESSAGE", "1 > 9")))
   end)
 
+  it("takes times back, and speeds", function()
+    assert.same({ { "2" }, -50 }, read("NODES SHIFT", "2 -50ms"))
+    assert.same({ { "2" }, 1.5 }, read("NODES SPEED", "2 1.5x"))
+    for _, word in ipairs{ "5", "5x", "x", "-1x" } do assert.matches("1x", (why("SPEED", word))) end
+  end)
+
   it("takes fields, switches, names", function()
     assert.same({ { a = 1, b = "x" } }, read("FIELDS", "a=1 b=x"))
     assert.matches("name=value", (why("FIELDS", "a")))

@@ -33,13 +33,23 @@ describe("a verb", function()
     ["crash *\nfire leader"] = "told", ["name x 1"] = "told",
     ["fire 1\ndrop 1"] = "drop told", ["deliver 9"] = "told",
     ["fire 1\ndeliver 1 > 2 request_vote"] = "deliver send state told",
-    ["pause *\nstep"] = "told",
+    ["pause *\nstep"] = "told", ["clock_offset 2 -50ms"] = "clock", ["clock_step 2 1s"] = "clock",
+    ["clock_drift 1 2x"] = "clock", ["clock_freeze 1 2"] = "clock clock",
+    ["clock_right 1"] = "clock",
   } do
     it(("does what it says: %s"):format((line:gsub("\n", "; "))), function()
       local seen = events_of(line):gsub("trace", ""):gsub("^ +", ""):gsub(" +", " ")
       assert.equal(expected, seen)
     end)
   end
+
+  it("slows disks, where they are simulated", function()
+    local header = "durability journal\ndisk flush=1ms\n"
+    assert.equal("slow_disk", events_of("slow_disk 2 5ms", header))
+    assert.equal("slow_disk slow_disk slow_disk", events_of("slow_disk *", header))
+    assert.matches("slow_disk 2 5ms: .*durability journal", by_hand.refused(
+      by_hand.RAFT .. "durability commit\nslow_disk 2 5ms"))
+  end)
 
   it("mends the newest, or the one that is meant", function()
     local hand, world, perform = by_hand.hand()

@@ -57,22 +57,29 @@ define("faults", "TIME [WORDS]", "draws faults from the seed, in that time, of t
     header.options.faults = {duration_ms = duration_ms, kinds = kinds or nil}
   end)
 
-define("network", "FIELDS", "delay=1..10ms loss=0.1 duplication=0.1 corruption=0.1 fifo=true",
-  function(header, fields)
-    local network = {}
-    for name, value in pairs(fields) do
-      if name == "delay" then
+-- A table of options, of which one is a law of delay: how it is called here, and there.
+local function define_with_law(name, does, short, long)
+  define(name, "FIELDS", does, function(header, fields)
+    local options = {}
+    for field, value in pairs(fields) do
+      if field == short then
         local law = words.read_law(tostring(value))
-        if not law or not pcall(delays.law, law, name) then
-          return ("delay=%s is not what can stand there: %s"):format(tostring(value),
+        if not law or not pcall(delays.law, law, short) then
+          return ("%s=%s is not what can stand there: %s"):format(short, tostring(value),
             grammar.types.LAW.what())
         end
-        name, value = "delay_ms", law
+        field, value = long, law
       end
-      network[name] = value
+      options[field] = value
     end
-    header.options.network = network
+    header.options[name] = options
   end)
+end
+
+define_with_law("network", "delay=1..10ms loss=0.1 duplication=0.1 corruption=0.1 fifo=true",
+  "delay", "delay_ms")
+define_with_law("disk", "flush=1..5ms: how long a disk takes for a flush (no time)",
+  "flush", "flush_ms")
 
 -- Reads a line of the header. Gives what is wrong with it.
 local function read_header(header, definition, list, scope)

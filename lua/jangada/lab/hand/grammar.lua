@@ -148,6 +148,16 @@ types.TIME = simple("a time, such as 500ms or 2s", function(word)
   return ms and ms <= 1e9 and ms or nil
 end)
 
+types.SHIFT = simple("a time forward, or back: 50ms, -2s", function(word)
+  local ms = words.read_time((word:gsub("^%-", "")))
+  return ms and ms <= 1e9 and (word:find("^%-") and -ms or ms) or nil
+end)
+
+types.SPEED = simple("how quickly, from 0x to 4x: 1x is right", function(word)
+  local speed = tonumber(word:match("^([%d.]+)x$"))
+  return speed and speed >= 0 and speed <= 4 and speed or nil
+end)
+
 types.LAW = simple("a delay: 5ms, 1..10ms, exponential:1..20ms or long_tail:1..500ms",
   function(word)
     local law = words.read_law(word)

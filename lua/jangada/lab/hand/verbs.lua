@@ -22,7 +22,7 @@ local looks = require "jangada.lab.hand.looks"
 ---@field takes string
 ---@field does string
 ---@field run fun(hand: jangada.lab.Hand, ...): string|nil
----@field family "nodes"|"network"|"links"|"time"|"clients"|"expect"|"look"
+---@field family "nodes"|"machines"|"network"|"links"|"time"|"clients"|"expect"|"look"
 ---@field looks boolean|nil
 ---@field expects boolean|nil
 ---@field names boolean|nil
@@ -66,6 +66,33 @@ define("nodes", "name", "NAME NODE", "gives a node a name, to be used for it fro
     hand.names[name] = hand:id(node)
     return ("%s is %s"):format(name, tostring(hand.names[name]))
   end, {names = true})
+
+---------------------------------------------------------------------------------------------------
+-- Clocks and disks
+
+-- A verb that does something to the clock, or the disk, of each node that is named.
+local function sets(name, takes, does, run)
+  define("machines", name, takes, does, function(hand, nodes, value)
+    for _, machine in ipairs(hand:machines(nodes)) do run(hand.world, machine.id, value) end
+  end)
+end
+
+sets("clock_offset", "NODES SHIFT", "what node:now says is so far ahead, or behind",
+  function(world, id, ms) world:set_clock(id, {offset_ms = ms}) end)
+
+sets("clock_step", "NODES SHIFT", "what node:now says jumps",
+  function(world, id, ms) world:step_clock(id, ms) end)
+
+sets("clock_drift", "NODES SPEED", "clocks, and timers with them, go so quickly",
+  function(world, id, speed) world:set_clock(id, {rate = speed}) end)
+
+sets("clock_freeze", "NODES", "clocks stand still; no timer fires",
+  function(world, id) world:set_clock(id, {rate = 0}) end)
+
+sets("clock_right", "NODES", "clocks go right again", function(world, id) world:set_clock(id) end)
+
+sets("slow_disk", "NODES [LAW]", "flushes take so long; without LAW as at first",
+  function(world, id, law) world:set_flush(id, law or nil) end)
 
 ---------------------------------------------------------------------------------------------------
 -- The network
