@@ -147,6 +147,7 @@ build = {
     ["jangada.files"] = "lua/jangada/files.lua",
     ["jangada"] = "lua/jangada/init.lua",
     ["jangada.lab"] = "lua/jangada/lab.lua",
+    ["jangada.lab.budgets"] = "lua/jangada/lab/budgets.lua",
     ["jangada.lab.campaign.junit"] = "lua/jangada/lab/campaign/junit.lua",
     ["jangada.lab.campaign.queue"] = "lua/jangada/lab/campaign/queue.lua",
     ["jangada.lab.campaign.seeds"] = "lua/jangada/lab/campaign/seeds.lua",

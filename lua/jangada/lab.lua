@@ -34,6 +34,7 @@ local known = {
   network = {"table"}, durability = {"string"}, directory = {"string"}, disk = {"table"},
   faults = {"table"}, clients = {"table"}, invariants = {"table"}, observe = {"function"},
   events_max = {"integer", 10000000}, queue_max = {"integer", 200000},
+  messages_max = {"integer", 100000}, memory_max = {"number", 2048},
   maybe_rate = {"number", 0.05}, hopeless = {"boolean", false},
   liveness = {"table"}, choose = {"function"},
 }
@@ -109,6 +110,8 @@ end
 ---  observe       is called with a table for each thing that happens, and the world
 ---  events_max    how many events the run may take (10^7)
 ---  queue_max     how many messages and timers may wait (200000)
+---  messages_max  how many messages may be on their way (100000)
+---  memory_max    how many MiB of memory Lua may have (2048)
 ---  maybe_rate    how often node:maybe is true (0.05)
 ---  choose        function(n, tag, random): decides instead of the seed (jangada.lab.oracle)
 ---

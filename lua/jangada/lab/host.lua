@@ -77,6 +77,9 @@ local function new_transmit(world)
       end
       sends[i] = nil
     end
+    if world.sent + world.duplicated - world.delivered - world.lost > world.messages_max then
+      world:fail_messages()
+    end
   end
 end
 

@@ -27,6 +27,8 @@ local push, pop, time_max_us = heaps.push, heaps.pop, heaps.time_max_us
 
 local MS_MAX <const> = 1000 * 3600 * 24 * 365
 
+local MEMORY_EVENTS <const> = 4095 -- memory is looked at once in so many events, and one
+
 local World = {}
 
 ---------------------------------------------------------------------------------------------------
@@ -142,17 +144,6 @@ end
 function World:push(time_us, event)
   if time_us > time_max_us then time_us = time_max_us end
   if not push(self.heap, time_us, event, self.queue_max) then self:fail_queue() end
-end
-
----Ends the run: the queue has grown past its budget. For the host.
-function World:fail_queue()
-  self:fail{kind = "queue_exceeded",
-    message = ("more than %d messages and timers wait"):format(self.queue_max)}
-end
-
----Ends the run: it has taken more events than its budget.
-function World:fail_events()
-  self:fail{kind = "events_exceeded", message = ("the run has taken %d events"):format(self.events)}
 end
 
 ---Runs a function later.
@@ -299,6 +290,7 @@ local function advance(self, limit_us, is_done)
       local events = self.events + 1
       self.events = events
       if events >= events_max then self:fail_events() end
+      if events & MEMORY_EVENTS == 0 then self:check_memory() end
       if is_done and is_done(self) then return true end
     end
   end

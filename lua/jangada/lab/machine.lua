@@ -100,6 +100,9 @@ function M.crash(machine, accident)
   machine.unflushed, machine.flush = commits, nil
   machine.life, machine.db, machine.state = nil, nil, nil
   machine.up, machine.paused, machine.awake = false, false, false
+  for _, event in ipairs(machine.held) do
+    if event.body then machine.world.lost = machine.world.lost + 1 end
+  end
   machine.held, machine.held_times = {}, {}
   return #commits, tail
 end

@@ -79,6 +79,7 @@ local function begin(self, world)
     {"plan", world.plan},
     {"clients", clients}, {"invariants", names_of(world.invariants)},
     {"events_max", config.events_max}, {"queue_max", config.queue_max},
+    {"messages_max", config.messages_max}, {"memory_max", config.memory_max},
     {"maybe_rate", config.maybe_rate},
   } do
     row[#row + 1], row[#row + 2] = field[1], field[2]

@@ -8,7 +8,9 @@
 --     history_exceeded     whether there is one was not found within the budget
 --     expectation_failed   what a step by hand expects is not so (jangada.lab.hand)
 --     events_exceeded      the run took more events than its budget
---     queue_exceeded       more messages and timers waited than the budget allows: a message storm
+--     queue_exceeded       more messages and timers waited than the budget allows
+--     message_storm        more messages were on their way than the budget allows
+--     memory_exceeded      there was more memory than the budget allows
 --     store_failed         a store could not be opened
 --
 -- and, of a run that is not looked at from within:
@@ -43,7 +45,8 @@ local M = {}
 -- What a kind of verdict says of the protocol: nothing, if the run was cut short, or if the harness
 -- could not do its work.
 local OUTCOMES <const> = {
-  events_exceeded = "unknown", queue_exceeded = "unknown", trace_exceeded = "unknown",
+  events_exceeded = "unknown", queue_exceeded = "unknown", message_storm = "unknown",
+  memory_exceeded = "unknown", trace_exceeded = "unknown",
   time_exceeded = "unknown", history_exceeded = "unknown", worker_died = "unknown",
   store_failed = "error", scenario_failed = "error",
 }

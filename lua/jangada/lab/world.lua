@@ -5,6 +5,7 @@
 -- of the clocks in jangada.lab.clocks, the loop that makes a world go (run, run_until, step, after)
 -- in jangada.lab.loop.
 
+local budgets = require "jangada.lab.budgets"
 local choosing = require "jangada.lab.choosing"
 local clients = require "jangada.lab.client"
 local clocks = require "jangada.lab.clocks"
@@ -23,7 +24,7 @@ local power = require "jangada.lab.power"
 
 local World = {}
 for _, methods in ipairs{loop, choosing, links, flushing, failing, clocks,
-  liveness.World} do
+  liveness.World, budgets} do
   for name, method in pairs(methods) do World[name] = method end
 end
 World.__index = World
@@ -251,6 +252,8 @@ function M.new(parts)
     config = parts.config,           -- the options of lab.new, with their defaults
     events_max = parts.events_max,   -- budgets
     queue_max = parts.queue_max,
+    messages_max = parts.config.messages_max,
+    memory_max = parts.config.memory_max,
     maybe_rate = parts.maybe_rate,   -- how often node:maybe is true
     liveness = parts.liveness,       -- jangada.lab.liveness
     core = nil,                      -- the machines that were made well, once they are
