@@ -50,7 +50,7 @@ function M.read(line, scope, place)
   if #list == 0 then return nil end
   local verb, first = grammar.find(verbs, list, 1)
   if not verb then
-    local nearest = grammar.nearest(list[1], verbs)
+    local nearest = words.nearest(list[1], verbs)
     return nil, ("there is no verb %s%s"):format(list[1],
       nearest and ("; is it %s?"):format(nearest) or "")
   end

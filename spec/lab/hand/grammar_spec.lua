@@ -98,12 +98,3 @@ describe("a pattern", function()
     assert.equal("", candidates("TIME", ""))
   end)
 end)
-
-describe("a mistyped word", function()
-  it("is near to the one that was meant", function()
-    local known = { crash = true, restart = true, run = true }
-    assert.equal("crash", grammar.nearest("crush", known))
-    assert.equal("crash", grammar.nearest("crah", known))
-    assert.is_nil(grammar.nearest("partition", known))
-  end)
-end)

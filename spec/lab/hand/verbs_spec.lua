@@ -47,6 +47,11 @@ describe("a verb", function()
     local header = "durability journal\ndisk flush=1ms\n"
     assert.equal("slow_disk", events_of("slow_disk 2 5ms", header))
     assert.equal("slow_disk slow_disk slow_disk", events_of("slow_disk *", header))
+    assert.equal("failing_disk", events_of("fail_disk 2 flush ENOSPC", header))
+    assert.matches("boot", events_of("fail_disk 2\nrun 1s\nmend_disk 2", header))
+    assert.equal("told", events_of("mend_disk 2", header))
+    assert.equal("told", events_of("rot 1 1", header))
+    assert.matches("told$", events_of("submit a\nrot leader 2", header))
     assert.matches("slow_disk 2 5ms: .*durability journal", by_hand.refused(
       by_hand.RAFT .. "durability commit\nslow_disk 2 5ms"))
   end)

@@ -66,3 +66,12 @@ describe("a time, and a law of delay", function()
     end
   end)
 end)
+
+describe("a mistyped word", function()
+  it("is near to the one that was meant", function()
+    local known = { crash = true, restart = true, run = true }
+    assert.equal("crash", words.nearest("crush", known))
+    assert.equal("crash", words.nearest("crah", known))
+    assert.is_nil(words.nearest("partition", known))
+  end)
+end)

@@ -97,7 +97,7 @@ end
 
 -- What is wrong with a line that is neither of the header nor a step.
 local function no_line(word)
-  local nearest = grammar.nearest(word, headers) or grammar.nearest(word, hands.verbs)
+  local nearest = words.nearest(word, headers) or words.nearest(word, hands.verbs)
   return ("there is no %s%s"):format(word, nearest and ("; is it %s?"):format(nearest) or "")
 end
 

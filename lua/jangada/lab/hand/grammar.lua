@@ -171,6 +171,20 @@ end)
 
 types.SEED = simple("an integer", function(word) return math.tointeger(tonumber(word)) end)
 
+-- One of some words.
+local function choice(...)
+  local list, known = {...}, {}
+  for _, word in ipairs(list) do known[word] = true end
+  return {
+    what = function() return table.concat(list, " or ") end,
+    words = function() return list end,
+    of = function(word) return known[word] and word or nil end,
+  }
+end
+
+types.DISK_CALL = choice("write", "flush")
+types.DISK_ERROR = choice("EIO", "ENOSPC")
+
 types.SWITCH = {
   what = function() return "on or off" end,
   words = function() return {"on", "off"} end,
@@ -362,31 +376,6 @@ function M.find(entries, list, first)
   local both = two and entries[one .. " " .. two]
   if both then return both, first + 2 end
   return entries[one], first + 1
-end
-
----The name that is most like a word, for who mistyped it.
----@param word string
----@param entries table<string, any>
----@return string|nil
-function M.nearest(word, entries)
-  local best, best_distance = nil, 3
-  local names = {}
-  for name in pairs(entries) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do
-    local previous = {}
-    for j = 0, #name do previous[j] = j end
-    for i = 1, #word do
-      local row = {[0] = i}
-      for j = 1, #name do
-        local cost = word:byte(i) == name:byte(j) and 0 or 1
-        row[j] = math.min(previous[j] + 1, row[j - 1] + 1, previous[j - 1] + cost)
-      end
-      previous = row
-    end
-    if previous[#name] < best_distance then best, best_distance = name, previous[#name] end
-  end
-  return best
 end
 
 return M

@@ -94,6 +94,30 @@ sets("clock_right", "NODES", "clocks go right again", function(world, id) world:
 sets("slow_disk", "NODES [LAW]", "flushes take so long; without LAW as at first",
   function(world, id, law) world:set_flush(id, law or nil) end)
 
+define("machines", "fail_disk", "NODE [DISK_CALL] [DISK_ERROR]",
+  "the next write, or flush, of a node's disk fails: the node stops",
+  function(hand, node, call, how)
+    local id = hand:id(node)
+    if not id then return "there is nobody to do it to" end
+    hand.world:fail_disk(id, call or nil, how or nil)
+  end)
+
+define("machines", "mend_disk", "NODES", "disks serve again, and nodes that they stopped boot",
+  function(hand, nodes)
+    local idle = {}
+    for _, machine in ipairs(hand:machines(nodes)) do
+      if not hand.world:mend_disk(machine.id) then idle[#idle + 1] = machine.id end
+    end
+    return #idle > 0 and ("no failing disk: %s"):format(table.concat(idle, ", ")) or nil
+  end)
+
+define("machines", "rot", "NODE [COUNT]", "a bit of an entry of a node's log is wrong from now on",
+  function(hand, node, index)
+    local id = hand:id(node)
+    local rotten = id and hand.world:rot(id, index or nil)
+    return rotten and ("%s, entry %d"):format(id, rotten) or "there is no such entry"
+  end)
+
 ---------------------------------------------------------------------------------------------------
 -- The network
 

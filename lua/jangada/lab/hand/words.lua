@@ -152,4 +152,29 @@ function M.read_law(word)
   return {kind or "uniform", value[1], value[2]}
 end
 
+---The name that is most like a word, for who mistyped it.
+---@param word string
+---@param entries table<string, any>
+---@return string|nil
+function M.nearest(word, entries)
+  local best, best_distance = nil, 3
+  local names = {}
+  for name in pairs(entries) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local previous = {}
+    for j = 0, #name do previous[j] = j end
+    for i = 1, #word do
+      local row = {[0] = i}
+      for j = 1, #name do
+        local cost = word:byte(i) == name:byte(j) and 0 or 1
+        row[j] = math.min(previous[j] + 1, row[j - 1] + 1, previous[j - 1] + cost)
+      end
+      previous = row
+    end
+    if previous[#name] < best_distance then best, best_distance = name, previous[#name] end
+  end
+  return best
+end
+
 return M

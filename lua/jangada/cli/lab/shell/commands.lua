@@ -70,7 +70,7 @@ end
 -- What the words in capitals of a pattern stand for.
 local function print_types(screen, pattern, scope)
   local seen = {}
-  for name in pattern:gmatch("%u+") do
+  for name in pattern:gmatch("[%u_]+") do
     if grammar.types[name] and name ~= "EXPECTATION" and not seen[name] then
       seen[name] = true
       screen:print("  %s  %s", name, grammar.types[name].what(scope))
@@ -82,7 +82,7 @@ define("help", "[WORD]", "says what there is, or what a word does", function(she
   if not name then return print_all(shell.screen) end
   local entry = hands.verbs[name] or own[name]
   if not entry then
-    local nearest = grammar.nearest(name, hands.verbs) or grammar.nearest(name, own)
+    local nearest = words.nearest(name, hands.verbs) or words.nearest(name, own)
     errors.raise("input_invalid", "there is no %s%s", name,
       nearest and ("; is it %s?"):format(nearest) or "")
   end
