@@ -131,6 +131,7 @@ function replay.run(args, cli)
   local scenario = session.load(args.scenario or first.scenario)
   local case = scenario:case(math.tointeger(first.seed))
   case.duration_ms = first.duration_ms
+  if first.changed_plan then case.options.faults = first.plan end
   local c = { file = file, steps = 0, difference = nil, is_cut = false }
   local is_same_code = scenario:digest(case) == first.code
   local hash = run(c, scenario, case, first)
