@@ -9,6 +9,13 @@ function files.quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
+--- The same, without quotes where none are needed: for commands that people read.
+---@param text string
+---@return string
+function files.word(text)
+  return text:find("^[%w%./_-]+$") and text or files.quote(text)
+end
+
 --- Makes a directory, and those that it is in, where they are missing.
 ---@param path string
 ---@return boolean done

@@ -9,6 +9,7 @@
 
 local delays = require "jangada.lab.delays"
 local disks = require "jangada.lab.disk"
+local draws = require "jangada.lab.draws"
 local errors = require "jangada.errors"
 local faults = require "jangada.lab.faults"
 local invariants = require "jangada.lab.invariants"
@@ -35,8 +36,9 @@ local known = {
   faults = {"table"}, clients = {"table"}, invariants = {"table"}, observe = {"function"},
   events_max = {"integer", 10000000}, queue_max = {"integer", 200000},
   messages_max = {"integer", 100000}, memory_max = {"number", 2048},
+  requests_max = {"integer", math.maxinteger}, operations_max = {"integer", math.maxinteger},
   maybe_rate = {"number", 0.05}, hopeless = {"boolean", false},
-  liveness = {"table"}, choose = {"function"},
+  liveness = {"table"}, choose = {"function"}, draws = {"table"},
 }
 
 local function type_of(value)
@@ -64,6 +66,11 @@ local function read_options(given)
   if not DURABILITIES[config.durability] then
     errors.raise("option_invalid", "durability is none, commit or journal, not %s",
       config.durability)
+  end
+  for _, name in ipairs{"requests_max", "operations_max"} do
+    if config[name] < 0 then
+      errors.raise("option_invalid", "%s is 0 or more, not %d", name, config[name])
+    end
   end
   return config
 end
@@ -112,6 +119,10 @@ end
 ---  queue_max     how many messages and timers may wait (200000)
 ---  messages_max  how many messages may be on their way (100000)
 ---  memory_max    how many MiB of memory Lua may have (2048)
+---  requests_max  how many messages clients may send to nodes, all together; then they are silent
+---                (without end)
+---  operations_max how many commands each lab.stream submits, how many operations lab.kv_clients do
+---  draws         what node:random gives, instead of what the seed says (jangada.lab.draws)
 ---  maybe_rate    how often node:maybe is true (0.05)
 ---  choose        function(n, tag, random): decides instead of the seed (jangada.lab.oracle)
 ---
@@ -139,7 +150,9 @@ function M.new(options, kept)
       disks = config.durability == "journal" and not config.directory, hopeless = config.hopeless,
       nodes = config.nodes,
     }),
-    events_max = config.events_max, queue_max = config.queue_max, maybe_rate = config.maybe_rate,
+    events_max = config.events_max, queue_max = config.queue_max,
+    requests_max = config.requests_max, operations_max = config.operations_max,
+    maybe_rate = config.maybe_rate, draws = config.draws and draws.read(config.draws, ids),
     disk = kept and kept.disk or disks.new(config.directory, config.durability, ids),
   }
   if world.flush_law then world:check_simulated("a slow disk") end

@@ -4,7 +4,8 @@
 
 local verbs = require "jangada.cli.verbs"
 
-local families = { "run", "shell", "replay", "campaign", "merge", "explore", "novelty", "worker" }
+local families = { "run", "shell", "replay", "campaign", "merge", "explore", "novelty", "shrink",
+  "worker" }
 
 return verbs.command("lab", families, function(parser)
   parser:summary("Run consensus logic in a deterministic world.")

@@ -50,13 +50,24 @@ local function note(self, kind, id, body, dest)
     body = body and plain.clone(body) or nil}
 end
 
+-- Whether clients have sent all that they may, together: what one wants of a node then is not done
+-- and never answered, as if the client had stopped.
+local function is_silent(self)
+  local world = self.world
+  if world.requests >= world.requests_max then return true end
+  world.requests = world.requests + 1
+  return false
+end
+
 ---Sends a message. It may get lost.
 ---@param dest string a node
 ---@param body table plain data with a string `type`
 ---Raises `unknown_destination`, `body_invalid`, `not_plain`.
 function Client:send(dest, body)
   check_message(self, dest, body)
-  transmit(self, dest, plain.copy(body, "body"))
+  local copy, digest = plain.copy(body, "body")
+  if is_silent(self) then return end
+  transmit(self, dest, copy, digest)
 end
 
 local function expire(_, step)
@@ -79,6 +90,7 @@ function Client:request(dest, body, timeout_ms, fn)
   check_message(self, dest, body)
   local id = self.requests + 1
   local copy, digest = plain.copy(body, "body")
+  if is_silent(self) then return end
   if copy.msg_id == nil then
     copy.msg_id, digest = id, digest + plain.digest_field("msg_id", id)
   else

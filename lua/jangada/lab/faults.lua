@@ -53,15 +53,22 @@ table.sort(M.kinds)
 --- The end of a plan, in a drawn one: nothing strikes after it.
 local DURATION_MS <const> = 10000
 
+-- How long it is between two strikes of a kind: what a seed draws this from.
+local GAP_MS <const> = {100, 4000}
+
 local function whole(x) return math.floor(x + 0.5) end
+
+local function is_time(value)
+  return type(value) == "number" and value >= 0 and value < 1e9
+end
 
 ---------------------------------------------------------------------------------------------------
 -- Drawing
 
 -- Strikes of one kind, one after another until the end.
-local function draw_kind(plan, chance, name, ids, duration_ms)
-  local kind = kinds[name]
-  local gap_ms = chance:logarithmic(100, 4000)
+local function draw_kind(plan, chance, name, ids, recipe)
+  local kind, duration_ms = kinds[name], recipe.duration_ms or DURATION_MS
+  local gap_ms = chance:logarithmic(table.unpack(recipe.gap_ms or GAP_MS))
   local length_ms = chance:logarithmic(20, 2000)
   local at_ms = whole(chance:logarithmic(50, 2000))
   while at_ms < duration_ms do
@@ -76,7 +83,7 @@ local function draw_kind(plan, chance, name, ids, duration_ms)
   end
 end
 
-local RECIPE <const> = {duration_ms = true, kinds = true, without = true}
+local RECIPE <const> = {duration_ms = true, kinds = true, without = true, gap_ms = true}
 
 local function check_recipe(recipe)
   for name in pairs(recipe) do
@@ -91,11 +98,15 @@ local function check_recipe(recipe)
       end
     end
   end
+  local gap = recipe.gap_ms
+  if gap ~= nil and not (type(gap) == "table" and is_time(gap[1]) and is_time(gap[2])
+    and gap[1] > 0 and gap[1] <= gap[2]) then
+    errors.raise("option_invalid", "the gap_ms of faults is {least, most}, times in ms")
+  end
 end
 
 local function draw(recipe, oracle, ids, setting)
   local chance = oracle:stream("faults")
-  local duration_ms = recipe.duration_ms or DURATION_MS
   local plan, without = {}, {}
   for _, name in ipairs(recipe.without or {}) do without[name] = true end
   local is_calm = chance:chance(0.05) -- a run without faults finds what faults hide
@@ -105,7 +116,7 @@ local function draw(recipe, oracle, ids, setting)
     local is_possible = #ids >= (kind.nodes_min or 1) and (setting.disks or not kind.of_disks)
       and not without[name]
     if own:chance(kind.rate) and not is_calm and is_possible then
-      draw_kind(plan, own, name, ids, duration_ms)
+      draw_kind(plan, own, name, ids, recipe)
     end
   end
   local place = {}
@@ -119,10 +130,6 @@ end
 
 ---------------------------------------------------------------------------------------------------
 -- Plans
-
-local function is_time(value)
-  return type(value) == "number" and value >= 0 and value < 1e9
-end
 
 local readers = {}
 
@@ -213,7 +220,8 @@ end
 ---The plan of a run.
 ---@param given table a plan, which is taken as it is; or what to draw one by: `{duration_ms =`
 ---no fault lasts longer, default 10000`, kinds =` which may be drawn, default all`, without =`
----which may not`}`; empty for none
+---which may not`, gap_ms =` between two of a kind, {least, most}, default {100, 4000}`}`; empty for
+---none
 ---@param oracle table
 ---@param ids string[] of the nodes
 ---@param setting? {disks: boolean} whether disks are simulated, default true
@@ -221,7 +229,7 @@ end
 ---Raises `option_invalid`, `option_unknown`.
 function M.plan(given, oracle, ids, setting)
   setting = setting or {disks = true}
-  if given.duration_ms or given.kinds or given.without then
+  if given.duration_ms or given.kinds or given.without or given.gap_ms then
     check_recipe(given)
     return draw(given, oracle, ids, setting)
   end

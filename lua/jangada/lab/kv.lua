@@ -29,6 +29,9 @@ local MEMORY_MAX <const> = 128 << 20 -- bytes, of a check
 local OPTIONS <const> = {count = 3, keys = 3, operations = 1000, timeout_ms = 150, retry_ms = 20,
   give_up_ms = 1000, think_ms = 10, steps_max = 5000000}
 
+--- What clients have of their options that they are not given.
+M.DEFAULTS = OPTIONS
+
 local Client = {}
 Client.__index = Client
 Client.__name = "jangada.lab.KvClient"
@@ -147,7 +150,7 @@ end
 
 function begin(self)
   local shared = self.shared
-  if shared.begun >= shared.options.operations then
+  if shared.begun >= math.min(shared.options.operations, self.client.world.operations_max) then
     self.done = true
     return
   end
@@ -255,6 +258,13 @@ function M.new(options)
       Client)
   end
   return clients
+end
+
+---Whether a client is one of these.
+---@param client any
+---@return boolean
+function M.is_client(client)
+  return getmetatable(client) == Client
 end
 
 return M

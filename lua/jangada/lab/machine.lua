@@ -1,6 +1,7 @@
 -- A machine: what a node runs on. It outlives its node: the store stays when the node crashes, and
 -- a restart boots a new life from it.
 
+local draws = require "jangada.lab.draws"
 local errors = require "jangada.errors"
 local node = require "jangada.node"
 local plain = require "jangada.node.plain"
@@ -35,7 +36,7 @@ function M.new(world, id, index, peers)
     up = false, paused = false, awake = false, state = nil, db = nil, boots = 0,
     life = nil,                                   -- of jangada.node
     held = {}, held_times = {},                   -- what came up during a pause, and when
-    chance = world.oracle:stream("node " .. id),  -- node:random
+    chance = draws.stream(world.oracle:stream("node " .. id), world.draws, id), -- node:random
     last_digest = nil, changed_us = nil,          -- of its state, and since when that is so
     committed_us = nil,                           -- when it last told of a commit
     failed = nil, is_lost = false, rot = nil,     -- jangada.lab.failing

@@ -12,6 +12,7 @@
 
 local delays = require "jangada.lab.delays"
 local errors = require "jangada.errors"
+local fates = require "jangada.lab.fates"
 local plain = require "jangada.node.plain"
 
 local mix = plain.mix
@@ -25,7 +26,7 @@ local M = {}
 local BITS <const> = math.maxinteger -- of a draw for a law
 
 local OPTIONS <const> = {delay_ms = true, loss = true, duplication = true, corruption = true,
-  fifo = true}
+  fifo = true, fates = true}
 
 ---Raises `option_invalid` unless it is a share of messages.
 ---@param rate any
@@ -42,12 +43,13 @@ end
 local check_rate = M.check_rate
 
 -- links[src][dest] is the link between two endpoints, made when it is first asked for: the stream
--- of its delays, which has that of its losses as a field.
-local function new_links(oracle)
+-- of its delays, which has that of its losses and the fates of its single messages as fields.
+local function new_links(oracle, fates_of)
   return setmetatable({}, {__index = function(links, src)
     links[src] = setmetatable({}, {__index = function(from, dest)
       local link = oracle:stream(("delay %s %s"):format(src, dest))
       link.losses = oracle:stream(("loss %s %s"):format(src, dest))
+      link.fates = fates_of and fates_of[src] and fates_of[src][dest] or nil
       from[dest] = link
       return link
     end})
@@ -60,7 +62,7 @@ local function settle(self)
   self.is_divided = self.groups ~= false or #self.cuts > 0
   self.is_rough = self.law ~= false or self.duplication > 0 or self.corruption > 0
     or self.reorder > 0 or self.fifo or #self.layers > 0
-  self.is_troubled = self.is_divided or self.loss > 0 or self.is_rough
+  self.is_troubled = self.is_divided or self.loss > 0 or self.is_rough or self.has_fates
 end
 
 local function check_order(fifo)
@@ -74,7 +76,7 @@ end
 ---@param oracle table
 ---@param options table `delay_ms`, a law of delay (jangada.lab.delays, default {1, 10}); the shares
 ---of messages that suffer `loss`, `duplication`, `corruption` (default 0); `fifo`, whether links
----keep the order of their messages (default false)
+---keep the order of their messages (default false); `fates` of single messages (jangada.lab.fates)
 ---@return table network
 ---Raises `option_unknown`, `option_invalid`.
 function M.new(oracle, options)
@@ -90,9 +92,11 @@ function M.new(oracle, options)
     corruption = check_rate(options.corruption or 0, "corruption"),
     fifo = check_order(options.fifo or false),
   }
+  local fates_of = fates.read(options.fates or {})
   local self = setmetatable({
     oracle = oracle,
-    links = new_links(oracle),
+    links = new_links(oracle, fates_of),
+    has_fates = fates_of ~= false,   -- some single messages have one of their own
     base = base,                     -- what it was made with
     delay_us = 0, spread = 1,        -- the delays now, when they are even
     law = false,                     -- otherwise what gives one
@@ -162,6 +166,14 @@ end
 
 local function troubled_fate(self, link, src, dest, draw, now_us)
   if self.is_divided and self:is_cut(src, dest) then return nil, "cut" end
+  local fates_of_link, own = link.fates, nil
+  if fates_of_link then own = fates_of_link[link.count] end
+  if own == false then return nil, "lost" end
+  if own == true then return delay_by(self, self.law, draw) end
+  if own then
+    if math.type(own) then return own end
+    return own[1], "duplicated", own[2]
+  end
   if self.loss > 0 then
     local losses = link.losses
     losses.count = link.count - 1

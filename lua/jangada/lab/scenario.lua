@@ -6,6 +6,8 @@
 --     abstract      function(world): what novelty looks at (jangada.lab.novelty)
 --     marks         names that node:reached is expected to be called with, beyond those that the
 --                   protocol's text names
+--     from          another scenario: what is not named here is as in that one. Its path, or
+--                   {scenario = path, seed = which one of it}
 --
 -- The file is run afresh for every seed, so nothing of one run is left in the next. It may return a
 -- function instead: function(chance) is called with a stream of the seed (jangada.lab.oracle) and
@@ -33,6 +35,7 @@ local M = {}
 local DURATION_MS <const> = 10000
 local OWN <const> = {duration_ms = "number", script = "function", marks = "table",
   explore = "table", abstract = "function"}
+local DEPTH_MAX <const> = 8 -- of scenarios that are made from one another
 
 ---@class jangada.Scenario
 ---@field path string of its file
@@ -40,6 +43,8 @@ local OWN <const> = {duration_ms = "number", script = "function", marks = "table
 ---@field form jangada.lab.Text|nil what it says, if it is in the text form
 ---@field base jangada.Scenario|nil the Lua scenario that a text names
 ---@field before table<string, boolean> modules that were loaded before it
+---@field depth integer how many scenarios are made from it, one from the other
+---@field origin? jangada.Scenario what the last case was made from
 
 ---@class jangada.Case
 ---@field seed integer
@@ -55,7 +60,7 @@ local function load_form(path, text)
   local form = forms.read(text, path)
   local base = form.header.scenario and M.load(form.header.scenario)
   return setmetatable({path = path, form = form, base = base, before = base and base.before or {},
-    text = base and text .. base.text or text}, Scenario)
+    text = base and text .. base.text or text, depth = 0}, Scenario)
 end
 
 ---Reads the file of a scenario.
@@ -73,7 +78,8 @@ function M.load(path)
   if not chunk then errors.raise("input_invalid", "%s", fault) end
   local before = {}
   for name in pairs(package.loaded) do before[name] = true end
-  return setmetatable({path = path, text = text, chunk = chunk, before = before}, Scenario)
+  return setmetatable({path = path, text = text, chunk = chunk, before = before, depth = 0},
+    Scenario)
 end
 
 local function call(self, fn, ...)
@@ -104,6 +110,43 @@ local function case_of_form(self, seed)
   return case
 end
 
+-- The scenario that another is made from, and its seed.
+local function find_origin(self, from, seed)
+  local is_table = type(from) == "table"
+  local path = from
+  if is_table then path, seed = from.scenario, from.seed or seed end
+  if type(path) ~= "string" or seed ~= nil and math.type(seed) ~= "integer" then
+    errors.raise("input_invalid", "%s: `from` is the path of a scenario, or {scenario = path, "
+      .. "seed = an integer}", self.path)
+  end
+  for name in pairs(is_table and from or {}) do
+    if name ~= "scenario" and name ~= "seed" then
+      errors.raise("input_invalid", "%s: `from` has no %s", self.path, tostring(name))
+    end
+  end
+  if self.depth == DEPTH_MAX then
+    errors.raise("input_invalid", "%s: more than %d scenarios are made from one another",
+      self.path, DEPTH_MAX)
+  end
+  self.origin = M.load(path)
+  self.origin.depth = self.depth + 1
+  return self.origin, seed
+end
+
+-- Completes options by those of the scenario that they are made from. `script = false` is none.
+local function complete(self, options, seed)
+  local origin, origin_seed = find_origin(self, options.from, seed or options.seed)
+  local case = origin:case(origin_seed)
+  local all = case.options
+  for _, name in ipairs{"duration_ms", "script", "marks", "explore", "abstract"} do
+    all[name] = case[name]
+  end
+  for name, value in pairs(options) do all[name] = value end
+  if all.script == false then all.script = nil end
+  all.from = nil
+  return all
+end
+
 ---What a seed is to run.
 ---@param seed? integer instead of the scenario's own
 ---@return jangada.Case
@@ -123,6 +166,7 @@ function Scenario:case(seed)
     errors.raise("input_invalid", "%s: a scenario returns a table, not a %s", self.path,
       type(options))
   end
+  if options.from ~= nil then options = complete(self, options, seed) end
   check_own(self, options)
   options.seed = seed or options.seed or 1
   local case = {seed = options.seed, options = options, script = options.script,
@@ -134,10 +178,11 @@ end
 
 ---Makes the world of a case, at time 0.
 ---@param case jangada.Case
+---@param kept? table as lab.new takes it
 ---@return table world
 ---Raises `input_invalid`.
-function Scenario:world(case)
-  local ok, made = pcall(lab.new, case.options)
+function Scenario:world(case, kept)
+  local ok, made = pcall(lab.new, case.options, kept)
   if ok then return made end
   if not errors.is(made) then error(made, 0) end
   errors.raise("input_invalid", "%s: %s", self.path, made.message)
@@ -216,9 +261,13 @@ function Scenario:digest(case)
     errors.raise("input_invalid", "%s: %s", self.path, errors.is(source) and source.message
       or tostring(source))
   end
-  local value = plain.hash_string(self.text)
+  local value, origin = plain.hash_string(self.text), self.origin or self.base and self.base.origin
   local function fold(texts)
     for _, text in ipairs(texts) do value = plain.mix(value, plain.hash_string(text)) end
+  end
+  while origin do
+    fold{origin.text}
+    origin = origin.origin
   end
   fold{source.text, store.version, store.lmdb_version, _VERSION}
   fold(user_texts(self))

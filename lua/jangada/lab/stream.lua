@@ -19,6 +19,9 @@ Stream.__name = "jangada.lab.Stream"
 
 local M = {}
 
+--- What a stream has of its options that it is not given.
+M.DEFAULTS = {batch_max = 64, bytes_max = 65536, timeout_ms = 500, retry_ms = 20}
+
 local MALFORMED <const> = 12 -- Maelstrom's code for a request that no retry will mend
 
 ---Makes a stream, to be named among a world's `clients`.
@@ -34,7 +37,7 @@ local MALFORMED <const> = 12 -- Maelstrom's code for a request that no retry wil
 ---(what the last batch came to)
 ---Raises `option_unknown`, `option_invalid`.
 function M.new(options)
-  local defaults = {batch_max = 64, bytes_max = 65536, timeout_ms = 500, retry_ms = 20}
+  local defaults = M.DEFAULTS
   for name in pairs(options) do
     if name ~= "commands" and not defaults[name] then
       errors.raise("option_unknown", "a stream has no option %s", tostring(name))
@@ -58,6 +61,7 @@ function M.new(options)
     retry_ms = options.retry_ms or defaults.retry_ms,
     client = nil,         -- set by `start`
     spare = nil,          -- a command that was read but did not fit into the batch
+    taken = 0,            -- how many commands there were so far
     batch = {},           -- the commands on their way
     target = 1,           -- index of the node that is asked
     acknowledged = 0,
@@ -71,7 +75,11 @@ end
 local function fill_batch(self)
   local batch, n, bytes = {}, 0, 0
   while n < self.batch_max do
-    local command = self.spare or self.next_command()
+    local command = self.spare
+    if not command and self.taken < self.client.world.operations_max then
+      command = self.next_command()
+      if command ~= nil then self.taken = self.taken + 1 end
+    end
     self.spare = nil
     if command == nil then break end
     if n > 0 and bytes + #command > self.bytes_max then
@@ -138,6 +146,13 @@ function Stream:start(client)
   self.client = client
   self.on_answer = function(answer) on_answer(self, answer) end
   if fill_batch(self) then submit(self) else self.done = true end
+end
+
+---Whether a client is a stream.
+---@param client any
+---@return boolean
+function M.is_stream(client)
+  return getmetatable(client) == Stream
 end
 
 return M

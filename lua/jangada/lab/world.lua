@@ -254,6 +254,9 @@ function M.new(parts)
     queue_max = parts.queue_max,
     messages_max = parts.config.messages_max,
     memory_max = parts.config.memory_max,
+    requests_max = parts.requests_max, requests = 0, -- that clients may send, and have sent
+    operations_max = parts.operations_max, -- what lab.stream and lab.kv_clients do at most
+    draws = parts.draws,             -- what node:random gives instead (jangada.lab.draws)
     maybe_rate = parts.maybe_rate,   -- how often node:maybe is true
     liveness = parts.liveness,       -- jangada.lab.liveness
     core = nil,                      -- the machines that were made well, once they are

@@ -92,8 +92,7 @@ local function print_groups(screen, tally, scenario)
     screen:print("  seed %d: %s", first.seed, first_line(first.verdict.message))
     local traceback = (first.verdict.traceback or ""):match("stack traceback:\n(.*)")
     if traceback then screen:print("%s", (("\n" .. traceback):gsub("\n%s*", "\n    "):sub(2))) end
-    screen:print("  again: jangada lab run %s --seed %d", scenario:find("^[%w%./_-]+$") and scenario
-      or files.quote(scenario), first.seed)
+    screen:print("  again: jangada lab run %s --seed %d", files.word(scenario), first.seed)
   end
 end
 

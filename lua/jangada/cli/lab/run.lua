@@ -2,6 +2,7 @@
 
 local arguments = require "jangada.cli.arguments"
 local files = require "jangada.files"
+local saving = require "jangada.cli.lab.saving"
 local scenarios = require "jangada.lab.scenario"
 local screens = require "jangada.cli.screen"
 local session = require "jangada.cli.lab.session"
@@ -24,6 +25,8 @@ function run.define(parser)
   arguments.add_integer(parser, "--seed", "Instead of the scenario's own", { argname = "SEED" })
   traces.options(parser)
   parser:flag("--prove", "Run the seed again in a second process, and compare step by step.")
+  parser:option("--save", "Write the run as a scenario of its own, with its plan of faults: to be "
+    .. "edited and run again."):argname("FILE")
   parser:flag("--quiet", "Print only the result.")
 end
 
@@ -59,15 +62,28 @@ local function observer(args, screen, observe, file)
   end
 end
 
+-- Writes the run down.
+local function save(args, screen, scenario, case, world)
+  local edit = { seed = case.seed, faults = world.plan, duration_ms = args.duration }
+  local is_alone = saving.write(args.save, { scenario = scenario, base_seed = case.seed,
+    edit = edit, outcome = { hash = world:hash() } }, case,
+    { ("%s, seed %d: to be edited, and run by jangada lab run %s"):format(scenario.path, case.seed,
+      files.word(args.save)) })
+  screen:print("%s: the run as a scenario%s", args.save, is_alone and ""
+    or (", which needs %s"):format(scenario.path))
+end
+
 local function perform(args, cli, screen, scenario, case, file)
   local observe = case.options.observe
   if not args.quiet or file then
     case.options.observe = observer(args, screen, observe, file)
   end
+  if args.save then saving.listen(case) end
   local world <close> = scenario:world(case)
   scenarios.run(case, world)
   if file then file:finish(world) end
   print_result(screen, world, case.options.clients or {})
+  if args.save then save(args, screen, scenario, case, world) end
   return session.exit_code({ [verdicts.outcome(world.verdict)] = 1 }, cli)
 end
 
