@@ -98,7 +98,9 @@ function election.on_timer(raft)
     if not has_contact(raft) then server.step_down(raft, raft.state.term) end
     return election.start_timer(raft)
   end
-  local left_ms = raft.contact_ms + raft.timeout_ms - raft.node:now()
+  local now_ms = raft.node:now()
+  if now_ms < raft.contact_ms then raft.contact_ms = now_ms end -- the clock was set back
+  local left_ms = raft.contact_ms + raft.timeout_ms - now_ms
   if left_ms > 0 then
     raft.node:after(math.ceil(left_ms), raft.on_election_timer)
     return
