@@ -147,7 +147,8 @@ static int queue_peek(lua_State *L) {
 static int queue_list(lua_State *L) {
   queue *q = jg_self(L, QUEUE);
   lua_settop(L, 1);
-  qsort(q->items, q->size, sizeof *q->items, compare_items); /* a sorted array is a heap */
+  if (q->size > 1) /* a sorted array is a heap */
+    qsort(q->items, q->size, sizeof *q->items, compare_items);
   lua_getiuservalue(L, 1, VALUES);
   for (int i = 0; i < 3; i++)
     lua_createtable(L, (int)q->size, 0); /* 3: times; 4: values; 5: keys */

@@ -341,4 +341,19 @@ describe("dissertation 6.2:", function()
     end
     assert.equal("leader", fake.node.state.role)
   end)
+
+  it("does not wait for a clock that was set back to come to where it was", function()
+    local world <close> = require("jangada.lab").new{ seed = 1, nodes = 3,
+      protocol = "jangada.raft.protocol" }
+    local function leader()
+      for _, machine in ipairs(world.nodes) do
+        if machine.up and machine.state.role == "leader" then return machine.id end
+      end
+    end
+    assert.is_true(world:run_until(leader, 5000))
+    world:run(100)
+    for i = 1, 3 do world:step_clock(i, -3600000) end
+    world:crash(leader())
+    assert.is_true(world:run_until(leader, 5000))
+  end)
 end)
