@@ -345,17 +345,17 @@ describe("dissertation 6.2:", function()
   it("does not wait for a clock that was set back to come to where it was", function()
     local world <close> = require("jangada.lab").new{ seed = 1, nodes = 3,
       protocol = "jangada.raft.protocol" }
-    local function leader()
+    local function who_leads()
       for _, machine in ipairs(world.nodes) do
         if machine.up and machine.state.role == "leader" then return machine.id end
       end
     end
-    assert.is_true(world:run_until(leader, 5000))
+    assert.is_true(world:run_until(who_leads, 5000))
     world:run(100)
-    world:crash(leader())
+    world:crash(who_leads())
     world:run(20) -- its last messages have arrived
-    assert.is_nil(leader())
+    assert.is_nil(who_leads())
     for i = 1, 3 do world:step_clock(i, -3600000) end
-    assert.is_true(world:run_until(leader, 5000))
+    assert.is_true(world:run_until(who_leads, 5000))
   end)
 end)
