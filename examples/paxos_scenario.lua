@@ -53,8 +53,8 @@ local function run(world)
     end
     return true
   end
-  if not world:run_until(all_know, 60000) then
-    world:fail{ kind = "stuck", message = "a minute after the last fault some node knows no value" }
+  if not world:run_until(all_know, 180000) then
+    world:fail{ kind = "stuck", message = "three minutes after the last fault some node knows no value" }
   end
 end
 
