@@ -54,7 +54,8 @@ local function run(world)
     return true
   end
   if not world:run_until(all_know, 180000) then
-    world:fail{ kind = "stuck", message = "three minutes after the last fault some node knows no value" }
+    world:fail{ kind = "stuck",
+      message = "three minutes after the last fault some node knows no value" }
   end
 end
 
