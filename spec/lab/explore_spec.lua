@@ -272,18 +272,6 @@ describe("an exploration", function()
            first = not n and message.body.n or nil
            if n then node:after(0, function() node.state.last = n end) end
          end) ]],
-      [[ node:on("x", function(message)
-           node.db:update(function(tx)
-             local b = tx:ensure_bucket("b")
-             if not b:get("n") then b:put("n", tostring(message.body.n)) end
-           end)
-           arrived()
-         end)
-         node:on("tell", function()
-           node.state = {last = node.db:view(function(tx)
-             return tx:bucket("b") and tx:bucket("b"):get("n")
-           end)}
-         end) ]],
       [[ local is_armed
          node:on("x", function(message)
            arrived()
