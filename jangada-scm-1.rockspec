@@ -173,6 +173,7 @@ build = {
     ["jangada.lab.faults"] = "lua/jangada/lab/faults.lua",
     ["jangada.lab.faults.clocks"] = "lua/jangada/lab/faults/clocks.lua",
     ["jangada.lab.faults.disks"] = "lua/jangada/lab/faults/disks.lua",
+    ["jangada.lab.faults.hopeless"] = "lua/jangada/lab/faults/hopeless.lua",
     ["jangada.lab.faults.links"] = "lua/jangada/lab/faults/links.lua",
     ["jangada.lab.faults.nodes"] = "lua/jangada/lab/faults/nodes.lua",
     ["jangada.lab.faults.partitions"] = "lua/jangada/lab/faults/partitions.lua",

@@ -213,3 +213,62 @@ describe("rot in a log", function()
     assert.is_nil(world:rot(1))
   end)
 end)
+
+describe("amnesia", function()
+  it("lets a node boot with an empty disk", function()
+    local world <close> = new_world{hopeless = true}
+    assert.equal(1, add(world))
+    assert.equal(2, add(world))
+    assert.is_true(world:wipe(1))
+    assert.is_false(world.nodes[1].up)
+    assert.is_true(world:restart(1))
+    assert.equal(0, world.nodes[1].state.n)
+    world:crash(1)
+    world:restart(1)
+    assert.equal(0, world.nodes[1].state.n)
+  end)
+
+  it("is a fault of plans, which ends with a boot", function()
+    local world <close>, rows = new_world{hopeless = true,
+      faults = {{at_ms = 50, kind = "amnesia", node = "n1", for_ms = 30}}}
+    assert.equal(1, add(world))
+    world:run(100)
+    assert.same({"50 crash n1 nil", "80 boot n1 nil"}, rows)
+    assert.equal(0, world.nodes[1].state.n)
+  end)
+
+  it("is refused, by hand and in a plan, where a world is not hopeless", function()
+    local world <close> = new_world()
+    assert.equal(1, add(world))
+    assert.equal("option_invalid", (labs.code_of(world.wipe, world, 1)))
+    assert.is_true(world.nodes[1].up)
+    assert.equal("option_invalid", (labs.code_of(new_world,
+      {faults = {{at_ms = 50, kind = "amnesia", node = 1}}})))
+  end)
+
+  it("is drawn in hopeless worlds alone, and leaves all else as it was", function()
+    local faults, oracles = require "jangada.lab.faults", require "jangada.lab.oracle"
+    local seen = 0
+    for seed = 1, 20 do
+      local function plan(hopeless)
+        return faults.plan({duration_ms = 2000}, oracles.new(seed), {"n1", "n2", "n3"},
+          {disks = true, hopeless = hopeless})
+      end
+      local others = {}
+      for _, fault in ipairs(plan(true)) do
+        if fault.kind == "amnesia" then seen = seen + 1 else others[#others + 1] = fault end
+      end
+      assert.equal(faults.format(plan(false)), faults.format(others))
+    end
+    assert.is_true(seen > 0)
+  end)
+
+  it("is told of by the verdict", function()
+    local world <close> = new_world{hopeless = true}
+    world:fail{kind = "wrong", message = "m"}
+    assert.equal("wrong at 0.000 ms in a hopeless world: m", tostring(world.verdict))
+    local other <close> = new_world()
+    other:fail{kind = "wrong", message = "m"}
+    assert.equal("wrong at 0.000 ms: m", tostring(other.verdict))
+  end)
+end)

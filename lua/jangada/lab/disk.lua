@@ -194,6 +194,15 @@ function Disk:crash(id, db, accident, chance)
   return commits, power.fail(db, journal, commits, accident, chance)
 end
 
+---Empties the disk of a node that is down.
+---@param id string
+function Disk:wipe(id)
+  files.remove_store(self:path(id))
+  if self.journals[id] then
+    self.journals[id], self.commits[id] = store.memory_disk(), {}
+  end
+end
+
 ---Removes the files, if they are temporary. Their stores are closed.
 function Disk:remove()
   if not self.is_temporary then return end

@@ -110,6 +110,25 @@ function World:rot(which, index)
   return entry
 end
 
+---Crashes a node, if it is up, and empties its disk: it boots again with nothing.
+---@param which integer|string
+---@return boolean wiped false when there is no such node now
+---Raises `world_busy`, `unknown_node`; `option_invalid` unless the world is hopeless.
+function World:wipe(which)
+  self:check_idle()
+  if not self.hopeless then
+    errors.raise("option_invalid", "an empty disk is more than a protocol can survive; a world "
+      .. "with hopeless = true may have it")
+  end
+  local machine = self:node(which)
+  if not machine then return false end
+  if machine.up then self:crash(machine.index) end
+  self.disk:wipe(machine.id)
+  machine.unflushed, machine.rot, machine.failed, machine.is_lost = {}, nil, nil, false
+  self:note{kind = "wipe", node = machine.id, index = machine.index}
+  return true
+end
+
 -- Why a node that raises this has to stop, and is not to blame; nil when it is.
 local function cause_of(self, machine, failure)
   local code = errors.is(failure) and failure.code

@@ -10,7 +10,8 @@
 -- Each fault carries its own end, so that taking one out of a plan takes all of it out: after
 -- `for_ms` a crashed node boots again (at once when it is 0), a partition heals, and so on; without
 -- `for_ms` it lasts. A fault that is overtaken by another of its kind does not end the other. All
--- of these are survivable: a correct protocol keeps its promises through any plan of them.
+-- of these are survivable, but for those of hopeless worlds: a correct protocol keeps its promises
+-- through any plan of them.
 --
 -- What a seed draws is how hard it will be, not only when: which kinds are on, and how often and
 -- how long each strikes, on a logarithmic scale. Of all there is to vary, that finds most.
@@ -22,6 +23,7 @@
 --     rate        how often a seed has it
 --     nodes_min   it is drawn for so many nodes (1)
 --     of_disks    it is of disks that are simulated (durability journal)
+--     hopeless    no protocol has to survive it: it is for worlds with `hopeless`
 --     lasts       it has no end
 --     overlaps    whether one may begin before the last is over
 --     draw        function(chance, ids): a fault
@@ -35,7 +37,7 @@ local power = require "jangada.lab.power"
 
 local M = {}
 
-local FAMILIES <const> = {"clocks", "disks", "links", "nodes", "partitions"}
+local FAMILIES <const> = {"clocks", "disks", "hopeless", "links", "nodes", "partitions"}
 
 local kinds = {}
 
@@ -114,7 +116,7 @@ local function draw(recipe, oracle, ids, setting)
     local kind = kinds[name]
     local own = oracle:stream("faults " .. name)
     local is_possible = #ids >= (kind.nodes_min or 1) and (setting.disks or not kind.of_disks)
-      and not without[name]
+      and not without[name] and (setting.hopeless or not kind.hopeless)
     if own:chance(kind.rate) and not is_calm and is_possible then
       draw_kind(plan, own, name, ids, recipe)
     end
@@ -208,6 +210,10 @@ local function check(fault, i, setting)
     errors.raise("option_invalid", "fault %d of the plan, of kind %s, needs durability journal and "
       .. "no directory of one's own", i, fault.kind)
   end
+  if kind.hopeless and not setting.hopeless then
+    errors.raise("option_invalid", "fault %d of the plan, of kind %s, is more than a protocol can "
+      .. "survive; a world with hopeless = true may have it", i, fault.kind)
+  end
   for name, rule in pairs(kind.fields) do check_field(fault, i, name, rule) end
   for name in pairs(fault) do
     if not kind.fields[name] and name ~= "at_ms" and name ~= "for_ms" and name ~= "kind" then
@@ -224,7 +230,8 @@ end
 ---none
 ---@param oracle table
 ---@param ids string[] of the nodes
----@param setting? {disks: boolean} whether disks are simulated, default true
+---@param setting? {disks: boolean, hopeless: boolean|nil} whether disks are simulated, by default
+---true; whether there may be faults that no protocol has to survive, default false
 ---@return table[] plan
 ---Raises `option_invalid`, `option_unknown`.
 function M.plan(given, oracle, ids, setting)

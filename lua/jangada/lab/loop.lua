@@ -38,7 +38,7 @@ local World = {}
 ---@param fields table of jangada.Verdict, but for the time
 function World:fail(fields)
   if self.verdict then return end
-  fields.time_us = self.time_us
+  fields.time_us, fields.hopeless = self.time_us, self.hopeless or nil
   self.verdict, self.is_over = verdicts.new(fields), true
   if self.trace.observe then
     self.trace:row{kind = "verdict", node = fields.node, verdict = self.verdict}

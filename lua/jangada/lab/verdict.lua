@@ -27,7 +27,8 @@ Verdict.__name = "jangada.lab.Verdict"
 function Verdict:__tostring()
   local subject = self.name and ("%s (%s)"):format(self.kind, self.name) or self.kind
   local where = self.node and " on " .. self.node or ""
-  return ("%s at %.3f ms%s: %s"):format(subject, self.time_us / 1000, where, self.message)
+  return ("%s at %.3f ms%s%s: %s"):format(subject, self.time_us / 1000, where,
+    self.hopeless and " in a hopeless world" or "", self.message)
 end
 
 local M = {}
@@ -40,6 +41,7 @@ local M = {}
 ---@field name string|nil of the invariant
 ---@field code string|nil of the error object a handler raised
 ---@field traceback string|nil where a handler raised
+---@field hopeless true|nil the world was: no protocol has to survive what may happen in it
 ---@field story string|nil what happened, in several lines
 
 -- What a kind of verdict says of the protocol: nothing, if the run was cut short, or if the harness

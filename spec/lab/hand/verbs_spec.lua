@@ -56,6 +56,10 @@ describe("a verb", function()
       by_hand.RAFT .. "durability commit\nslow_disk 2 5ms"))
   end)
 
+  it("empties disks in hopeless worlds alone", function()
+    assert.matches("wipe 2: .*hopeless = true", by_hand.refused(by_hand.RAFT .. "wipe 2"))
+  end)
+
   it("mends the newest, or the one that is meant", function()
     local hand, world, perform = by_hand.hand()
     local _world <close> = world

@@ -16,7 +16,7 @@ local function describe(event)
   elseif event.kind == "print" then
     return ("%-9s prints: %s"):format(event.node, event.text)
   elseif event.kind == "crash" or event.kind == "boot" or event.kind == "pause"
-    or event.kind == "resume" then
+    or event.kind == "resume" or event.kind == "wipe" then
     return ("%-9s %s"):format(event.node, event.kind:upper())
   elseif event.kind == "partition" then
     local groups = {}

@@ -94,6 +94,9 @@ sets("clock_right", "NODES", "clocks go right again", function(world, id) world:
 sets("slow_disk", "NODES [LAW]", "flushes take so long; without LAW as at first",
   function(world, id, law) world:set_flush(id, law or nil) end)
 
+sets("wipe", "NODES", "crashes nodes and empties their disks; in a hopeless world only",
+  function(world, id) world:wipe(id) end)
+
 define("machines", "fail_disk", "NODE [DISK_CALL] [DISK_ERROR]",
   "the next write, or flush, of a node's disk fails: the node stops",
   function(hand, node, call, how)
