@@ -117,7 +117,11 @@ end
 
 local function comment(lines)
   local texts = {}
-  for i, line in ipairs(lines) do texts[i] = ("-- " .. line):gsub("%s+$", "") .. "\n" end
+  for _, text in ipairs(lines) do       -- the message of a verdict may have lines of its own
+    for line in (text .. "\n"):gmatch("([^\r\n]*)\r?\n") do
+      texts[#texts + 1] = ("-- " .. line):gsub("%s+$", "") .. "\n"
+    end
+  end
   return table.concat(texts)
 end
 
