@@ -65,6 +65,12 @@ describe("docs/tutorial.md", function()
     os.remove(path)
   end)
 
+  it("shows the shortest way to the mistake #slow", function()
+    local text, code = run("lab explore examples/tutorial/quorum_small.lua")
+    assert.equal(1, code)
+    has_all(text, block_with("deliver   n3>c2 read_ok"))
+  end)
+
   it("shows how many seeds fail before it is mended, and that none does after it #slow", function()
     has_all((run("lab campaign examples/tutorial/quorum_scenario.lua --seeds 160-180")),
       "VIOLATION invariant_violated (linearizable), 1 seed: 172")

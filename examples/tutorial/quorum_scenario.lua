@@ -1,5 +1,5 @@
--- scenario.lua with the protocol that forgets a step, quorum.lua: three clients read and write a register under faults, and what
--- they were told must be linearizable.
+-- scenario.lua with the protocol that forgets a step, quorum.lua: three clients read and write it
+-- under faults, and what they were told must be linearizable.
 
 local check = require "jangada.check"
 
