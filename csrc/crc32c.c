@@ -82,12 +82,25 @@ update_by_three(uint64_t sum, const unsigned char *p, const stretch *s) {
   return _mm_crc32_u64(third, word_at(p + 2 * size + at) ^ (uint64_t)_mm_cvtsi128_si64(both));
 }
 
+/* Takes all but the rest that is too short for it. Apart, since most sums are of a few bytes. */
+__attribute__((target("sse4.2,pclmul"), noinline)) static uint64_t
+update_by_stretches(uint64_t sum, const unsigned char **p, size_t *n) {
+  for (const stretch *s = stretches; s < stretches + 2; s++)
+    for (; *n >= 3 * s->size; *n -= 3 * s->size, *p += 3 * s->size)
+      sum = update_by_three(sum, *p, s);
+  return sum;
+}
+
 __attribute__((target("sse4.2,pclmul"))) static uint32_t
 update_by_instruction(uint32_t crc, const unsigned char *p, size_t n) {
   uint64_t wide = crc;
-  for (const stretch *s = stretches; s < stretches + 2; s++)
-    for (; n >= 3 * s->size; n -= 3 * s->size, p += 3 * s->size)
-      wide = update_by_three(wide, p, s);
+  if (n >= 3 * SHORT_STRETCH) {
+    const unsigned char *rest = p;
+    size_t left = n;
+    wide = update_by_stretches(wide, &rest, &left);
+    p = rest;
+    n = left;
+  }
   for (; n >= 8; n -= 8, p += 8)
     wide = _mm_crc32_u64(wide, word_at(p));
   crc = (uint32_t)wide;

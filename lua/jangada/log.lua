@@ -233,13 +233,14 @@ end
 ---@return integer|nil
 function Log:term(index)
   local now = self.now or known(self)
+  local known_runs, last = now.runs, now.last
+  local k = known_runs.count
+  if index == last then return known_runs.terms[k] or now.base_term end -- what most ask for
   if math_type(index) ~= "integer" then rules.check_index("term", index) end
-  if index > now.last or index < now.first then
+  if index > last or index < now.first then
     return index == now.first - 1 and now.base_term or nil
   end
-  local known_runs = now.runs
-  local k = known_runs.count
-  if index < known_runs.firsts[k] then k = runs.find(known_runs, index) end -- most ask for the last
+  if index < known_runs.firsts[k] then k = runs.find(known_runs, index) end
   return known_runs.terms[k]
 end
 

@@ -6,7 +6,7 @@ local networks = require "jangada.lab.network"
 local plain = require "jangada.node.plain"
 local store = require "jangada.store"
 
-local crc32c = store.crc32c
+local crc32c, mix = store.crc32c, plain.mix
 local push, time_max_us = heaps.push, heaps.time_max_us
 
 local ODD <const> = 0x9E3779B97F4A7C15
@@ -44,23 +44,34 @@ end
 local function new_transmit(world)
   local trace, network, heap = world.trace, world.network, world.heap
   local endpoints, queue_max = world.endpoints, world.queue_max
-  local fate = world.oracle.choose_by and networks.asked_fate or networks.fate
+  local is_asked = world.oracle.choose_by
+  local fate = is_asked and networks.asked_fate or networks.fate
 
   return function(source, sends)
-    local n, index = sends.n, source.index << 8
+    local n, src, index = sends.n, source.id, source.index << 8
     sends.n = 0
     world.sent = world.sent + n // 2
     local value, observes, now_us = trace.value, trace.observe, world.time_us
+    local is_even = not is_asked and not network.is_troubled
+    local links, spread, least_us = network.links[src], network.spread, network.delay_us
     for i = 1, n, 2 do
       local message = sends[i]
-      local src, dest = message.src, message.dest
+      local dest = message.dest
       -- A fold in place, without a call: each is a bijection of the value so far (an odd factor, a
       -- shift folded back), so no difference is ever lost.
       value = (value ~ sends[i + 1]) * ODD + (index | endpoints[dest].index)
       value = value ~ value >> 32
-      trace.value = value
-      local delay, why, again, clog = fate(network, src, dest, now_us)
+      local delay, why, again, clog
+      if is_even and dest ~= src then -- most messages: as networks.fate, without the call
+        local link = links[dest]
+        local count = link.count + 1
+        link.count = count
+        delay = (mix(link.seed, count) >> 1) % spread + least_us
+      else
+        delay, why, again, clog = fate(network, src, dest, now_us)
+      end
       if observes then
+        trace.value = value
         trace:row{kind = "send", src = src, dest = dest, body = plain.clone(message.body),
           lost = not delay and why or nil, held = clog and true, message = message}
       end
@@ -68,15 +79,18 @@ local function new_transmit(world)
         local time_us = now_us + delay
         if time_us > time_max_us then time_us = time_max_us end
         if not push(heap, time_us, message, queue_max) then
+          trace.value = value
           world:fail_queue()
           value = trace.value
         end
       else
+        trace.value = value
         befall(world, message, delay, why, again, clog)
         value = trace.value
       end
       sends[i] = nil
     end
+    trace.value = value
     if world.sent + world.duplicated - world.delivered - world.lost > world.messages_max then
       world:fail_messages()
     end

@@ -27,7 +27,7 @@ local push, pop, time_max_us = heaps.push, heaps.pop, heaps.time_max_us
 
 local MS_MAX <const> = 1000 * 3600 * 24 * 365
 
-local MEMORY_EVENTS <const> = 4095 -- memory is looked at once in so many events, and one
+local LOOK_EVENTS <const> = 4096 -- memory is looked at once in so many events
 
 local World = {}
 
@@ -264,12 +264,17 @@ local function limit_us_of(self, ms)
   return self.time_us + math.floor(ms * 1000)
 end
 
+-- The count of events at which budgets are looked at next.
+local function next_look(self)
+  return math.min(self.events_max, (self.events // LOOK_EVENTS + 1) * LOOK_EVENTS)
+end
+
 -- Takes events up to a time, all there are without one, until a condition holds.
 local function advance(self, limit_us, is_done)
   local _guard <close> = self:begin_run()
   if is_done and is_done(self) then return true end
   local heap, arrive, come_up = self.heap, self.arrive, self.come_up
-  local events_max = self.events_max
+  local look_at = next_look(self)
   while not self.is_over do
     local time_us, event, key = pop(heap, limit_us)
     if not time_us then
@@ -289,8 +294,11 @@ local function advance(self, limit_us, is_done)
     if is_event then
       local events = self.events + 1
       self.events = events
-      if events >= events_max then self:fail_events() end
-      if events & MEMORY_EVENTS == 0 then self:check_memory() end
+      if events >= look_at then
+        if events >= self.events_max then self:fail_events() end
+        self:check_memory()
+        look_at = next_look(self)
+      end
       if is_done and is_done(self) then return true end
     end
   end

@@ -144,12 +144,11 @@ local function add_metatables(env)
     return nil
   end
 
-  -- __mode can be given to a metatable after it was set: one of them is looked at after each turn.
+  -- __mode can be given to a metatable after it was set: one of them is looked at now and then.
   return function()
     if count == 0 then return end
     turn = turn % count + 1
     local meta = list[turn]
-    -- Without calls where there need be none: this is done in every turn.
     if meta and (is_layered or meta.__mode ~= nil) then check(meta) end
   end
 end
@@ -220,8 +219,8 @@ end
 ---@param is_bound fun(): boolean whether a transaction's function is running, so that no
 ---coroutine may yield
 ---@return table env the globals of a protocol, without `require`
----@return fun() audit to be called after each turn: raises `not_deterministic` for what can only
----be seen afterwards
+---@return fun() audit to be called after a turn, now and then: raises `not_deterministic` for what
+---can only be seen afterwards
 function M.new(print_line, is_bound)
   local env = {
     _VERSION = _VERSION,

@@ -80,10 +80,13 @@ local function add_messages(node, life)
     if not face._open then raise_over(life) end
     local copy, digest = try_copy_body(body)
     if not digest then refuse_body(body) end
-    for i = 1, #peers do
+    local n, count = sends.n, #peers
+    for i = 1, count do -- hold_send, without the calls
       if i > 1 then copy = clone(copy) end
-      hold_send(sends, {src = id, dest = peers[i], body = copy}, digest)
+      sends[n + 1], sends[n + 2] = {src = id, dest = peers[i], body = copy}, digest
+      n = n + 2
     end
+    sends.n = n
   end
 
   ---Answers a message: like `send` to where it came from, with `in_reply_to` set to its `msg_id`.

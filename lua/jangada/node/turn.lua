@@ -26,6 +26,8 @@ local plain = require "jangada.node.plain"
 local clone, digest, try_digest = plain.clone, plain.digest, plain.try_digest
 local string_meta, host_strings = environment.string_meta, environment.host_strings
 
+local AUDIT_TURNS <const> = 15 -- the environment is audited in one turn of so many and one
+
 local M = {}
 
 ---Makes a list for what is held back. It is used again in every turn; `n` says how far it is
@@ -109,6 +111,7 @@ function M.new_runner(life)
   local face, node, audit, strings = life.face, life.node, life.audit, life.strings
   local sends, early, outputs = life.sends, life.early, life.outputs
   local host, owner, transmit = life.host, life.owner, life.host.transmit
+  local turns = 0
 
   local function hold(state_digest, wrote)
     local held = {wrote = wrote, state = clone(node.state), sends = take(sends),
@@ -121,7 +124,8 @@ function M.new_runner(life)
   -- The part that can fail: with the string methods of the environment, under xpcall.
   local function perform(fn, argument)
     fn(argument)
-    audit()
+    turns = turns + 1
+    if turns & AUDIT_TURNS == 1 then audit() end
     local state = node.state
     local state_digest = try_digest(state) or digest(state, "node.state")
     if early.n > 0 then
