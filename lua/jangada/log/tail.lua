@@ -10,7 +10,8 @@
 ---@field terms integer[] that of an index is in its slot
 ---@field types integer[]
 ---@field data string[]
----@field bytes integer the data held
+---@field bytes integer the data held, and what has made room for entries since it was last counted
+---@field is_exact boolean whether it is the data held and no more
 local tail = {}
 
 --- How much is kept: neither of them is passed, except by a single last entry.
@@ -23,35 +24,47 @@ local MASK <const> = tail.COUNT_MAX - 1
 ---@param last integer the last index of the log, whose entries are not known
 ---@return jangada.log.Tail
 function tail.new(last)
-  return { first = last + 1, last = last, terms = {}, types = {}, data = {}, bytes = 0 }
+  return { first = last + 1, last = last, terms = {}, types = {}, data = {}, bytes = 0,
+    is_exact = true }
 end
 
 --- The entry of an index, if it is held, is in the slot (index & tail.MASK) + 1.
 tail.MASK = MASK
 
---- Adds the entries that follow the last one.
----@param self jangada.log.Tail
----@param entries jangada.log.Entry[]
-function tail.append(self, entries)
-  local terms, types, held = self.terms, self.types, self.data
-  local first, last, bytes = self.first, self.last, self.bytes
-  for i = 1, #entries do
-    local entry = entries[i]
-    local data = entry.data
-    last = last + 1
-    local slot = (last & MASK) + 1
-    bytes = bytes + #data
-    if last - first == COUNT_MAX then
-      bytes, first = bytes - #held[slot], first + 1
-    end
-    terms[slot], types[slot], held[slot] = entry.term, entry.type or 0, data
+-- Lets go of old entries until the data is not too much. A count that holds more than there is made
+-- right first, and then a quarter is let go, so that this is seldom done.
+local function trim(self)
+  local held, first, bytes, bytes_max = self.data, self.first, self.bytes, BYTES_MAX
+  if not self.is_exact then
+    bytes, bytes_max = 0, BYTES_MAX * 3 // 4
+    for index = first, self.last do bytes = bytes + #held[(index & MASK) + 1] end
+    self.is_exact = true
   end
-  while bytes > BYTES_MAX and first < last do
+  while bytes > bytes_max and first < self.last do
     local slot = (first & MASK) + 1
     bytes, first = bytes - #held[slot], first + 1
     held[slot] = nil
   end
-  self.first, self.last, self.bytes = first, last, bytes
+  self.first, self.bytes = first, bytes
+end
+
+--- Adds the entries that follow the last one.
+---@param self jangada.log.Tail
+---@param entries jangada.log.Entry[]
+---@param bytes integer the size of their data
+function tail.append(self, entries, bytes)
+  local terms, types, held, last = self.terms, self.types, self.data, self.last
+  local count = #entries
+  for i = 1, count do -- as little as can be: each entry that is saved comes by
+    local entry, slot = entries[i], (last + i & MASK) + 1
+    terms[slot], types[slot], held[slot] = entry.term, entry.type or 0, entry.data
+  end
+  last = last + count
+  self.last, self.bytes = last, self.bytes + bytes
+  if last - self.first >= COUNT_MAX then
+    self.first, self.is_exact = last - COUNT_MAX + 1, false
+  end
+  if self.bytes > BYTES_MAX then trim(self) end
 end
 
 -- Lets go of the entries from one index to another.

@@ -103,7 +103,7 @@ function writing.append(bucket, meta, now, entries, values, position)
       end
     end
   end
-  tail.append(now.tail, entries)
+  tail.append(now.tail, entries, position - now.position)
   now.last, now.position = last + count, position
 end
 
