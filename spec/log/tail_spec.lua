@@ -66,7 +66,7 @@ describe("the tail of a log", function()
     assert.equal(1, held(self))
   end)
 
-  it("keeps to both limits at each step, and more than half of one, whatever came before", function()
+  it("keeps to both limits at each step, whatever came before, and holds half of it", function()
     local self = tail.new(0)
     for _ = 1, 3 * tail.COUNT_MAX do add(self, 1, 0, "small") end
     for size = 1060, 1000, -30 do

@@ -80,10 +80,8 @@ local function monotonic(name, field, booted, text)
     booted = booted and function(_, machine) booted(values, machine.id) end,
     turn = function(_, machine)
       local state, id = machine.state, machine.id
-      local value = type(state) == "table" and state[field]
-      if math.type(value) ~= "integer" then return nil end
-      local known = values[id]
-      if value == known then return nil end
+      local value, known = type(state) == "table" and state[field], values[id]
+      if value == known or math.type(value) ~= "integer" then return nil end
       if known and value < known then return text:format(id, known, value) end
       values[id] = value
     end,
