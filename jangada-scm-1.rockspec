@@ -251,6 +251,7 @@ build = {
     ["jangada.raft.kv"] = "lua/jangada/raft/kv.lua",
     ["jangada.raft.list"] = "lua/jangada/raft/list.lua",
     ["jangada.raft.options"] = "lua/jangada/raft/options.lua",
+    ["jangada.raft.progress"] = "lua/jangada/raft/progress.lua",
     ["jangada.raft.protocol"] = "lua/jangada/raft/protocol.lua",
     ["jangada.raft.replication"] = "lua/jangada/raft/replication.lua",
     ["jangada.raft.rules"] = "lua/jangada/raft/rules.lua",

@@ -3,6 +3,7 @@
 -- One timer serves all roles. It is not moved at each message: it fires at its own pace, and if
 -- there was contact meanwhile it sleeps for what is left.
 
+local progress = require "jangada.raft.progress"
 local replication = require "jangada.raft.replication"
 local server = require "jangada.raft.server"
 local sessions = require "jangada.raft.sessions"
@@ -14,8 +15,8 @@ local function become_leader(raft)
   state.role, state.leader = "leader", raft.node.id
   raft.node:trace("leader", { term = state.term })
   for _, peer in ipairs(raft.peers) do
-    raft.next[peer], raft.match[peer] = state.last + 1, 0
-    raft.awaited[peer], raft.probed[peer], raft.heard_ms[peer] = 0, 0, now_ms
+    raft.progress[peer] = progress.new(state.last, raft.options.inflight_max)
+    raft.match[peer], raft.heard_ms[peer] = 0, now_ms
   end
   sessions.read_log(raft.sessions, raft.log, raft.applied)
   raft.heartbeat = raft.node:every(raft.options.heartbeat_ms, raft.on_heartbeat)

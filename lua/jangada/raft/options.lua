@@ -26,6 +26,7 @@ local KNOWN <const> = {
   election_timeout_ms = { default = { 150, 300 }, test = is_range, text = "{least, most}" },
   heartbeat_ms = { default = 50, test = is_count, text = "a positive integer" },
   batch_bytes_max = { default = 64 * 1024, test = is_count, text = "a positive integer" },
+  inflight_max = { default = 16, test = is_count, text = "a positive integer" },
   machine = { default = "list", test = is_machine, text = '"list" or "kv"' },
 }
 

@@ -1,11 +1,13 @@
 --- AppendEntries: how a leader makes the logs of others like its own (section 5.3).
 --
--- A peer has one message with entries on its way at a time; what gathers meanwhile goes with the
--- next one, up to `batch_bytes_max` of data. Heartbeats are empty. A peer that answers one, but not
--- the entries that were on their way before it, gets them again: so a lost message costs a
--- heartbeat, and a peer that is down is not sent the same entries over and over.
+-- Entries are sent as they come, up to `batch_bytes_max` of data in a message, as long as a peer
+-- has fewer than `inflight_max` messages on their way; what gathers meanwhile goes when one is
+-- answered (raft/progress.lua). Heartbeats are empty. A peer that answers one, but not what was on
+-- its way before it, is probed again: so a lost message costs a heartbeat, and a peer that is down
+-- is not sent the same entries over and over.
 
 local commitment = require "jangada.raft.commitment"
+local progress = require "jangada.raft.progress"
 local server = require "jangada.raft.server"
 
 local replication = {}
@@ -26,61 +28,64 @@ local function entries_from(raft, next)
   return raft.log:entries(next, raft.state.last, raft.options.batch_bytes_max)
 end
 
---- 5.3: sends one peer the entries that come next for it.
+--- 5.3: sends one peer the entries that come next for it, as many messages as may leave.
 local function send_next(raft, peer)
-  local next = raft.next[peer]
-  local entries = entries_from(raft, next)
-  raft.awaited[peer] = next + #entries - 1
-  raft.node:send(peer, append_entries(raft, next, entries))
+  local its, last = raft.progress[peer], raft.state.last
+  while its.next <= last and its.flying < its.limit do
+    local next = its.next
+    local entries = entries_from(raft, next)
+    progress.note_sent(its, next + #entries - 1)
+    raft.node:send(peer, append_entries(raft, next, entries))
+  end
 end
 
---- The next index to send, if it is the same for all peers; else nil. Then one message serves all,
---- read, made and copied once.
+--- The next index to send, if it is the same for all peers and may leave to all of them; else nil.
+--- Then one message serves all, read, made and copied once.
 local function common_next(raft)
-  local nexts, peers = raft.next, raft.peers
-  local common = nexts[peers[1]]
-  for i = 2, #peers do
-    if nexts[peers[i]] ~= common then return nil end
+  local all, peers = raft.progress, raft.peers
+  local common
+  for i = 1, #peers do
+    local its = all[peers[i]]
+    local next = its.next
+    if its.flying >= its.limit or common and next ~= common then return nil end
+    common = next
   end
   return common
 end
 
-local function is_awaited(raft)
-  local awaited, peers = raft.awaited, raft.peers
-  for i = 1, #peers do
-    if awaited[peers[i]] ~= 0 then return true end
-  end
-  return false
-end
-
---- 5.3: sends the entries that come next to every peer that owes no answer.
+--- 5.3: sends the entries that come next to every peer.
 local function send_next_to_all(raft)
-  local next = common_next(raft)
-  if next and not is_awaited(raft) then
+  local all, peers, next = raft.progress, raft.peers, common_next(raft)
+  if next then
     local entries = entries_from(raft, next)
-    local awaited, peers, last = raft.awaited, raft.peers, next + #entries - 1
-    for i = 1, #peers do awaited[peers[i]] = last end
+    local last = next + #entries - 1
+    for i = 1, #peers do progress.note_sent(all[peers[i]], last) end
     raft.node:broadcast(append_entries(raft, next, entries))
-  else
-    for _, peer in ipairs(raft.peers) do
-      if raft.awaited[peer] == 0 then send_next(raft, peer) end
-    end
+    if last == raft.state.last then return end
   end
+  for i = 1, #peers do send_next(raft, peers[i]) end
 end
 
---- 5.2: a heartbeat, to every peer.
+--- 5.2: a heartbeat, to every peer, about what it holds or is guessed to hold.
 ---@param raft jangada.Raft a leader
 function replication.heartbeat(raft)
   server.persist_commit(raft)
-  local probed, awaited, peers = raft.probed, raft.awaited, raft.peers
-  for i = 1, #peers do probed[peers[i]] = awaited[peers[i]] end
-  local next = common_next(raft)
-  if next then
-    raft.node:broadcast(append_entries(raft, next, {}))
-  else
-    for _, peer in ipairs(peers) do
-      raft.node:send(peer, append_entries(raft, raft.next[peer], {}))
-    end
+  local all, matches, peers, common = raft.progress, raft.match, raft.peers, nil
+  local is_common = true
+  for i = 1, #peers do
+    local peer = peers[i]
+    local its = all[peer]
+    progress.mark(its)
+    local held = its.guess or matches[peer]
+    is_common = is_common and held == (common or held)
+    common = held
+  end
+  if is_common and common then
+    return raft.node:broadcast(append_entries(raft, common + 1, {}))
+  end
+  for _, peer in ipairs(peers) do
+    local held = all[peer].guess or matches[peer]
+    raft.node:send(peer, append_entries(raft, held + 1, {}))
   end
 end
 
@@ -148,27 +153,30 @@ end
 
 --- 5.3: an accepted message: the peer holds this log up to `match`.
 local function note_success(raft, peer, body)
-  local state, next, awaited = raft.state, raft.next, raft.awaited[peer]
+  local state, its = raft.state, raft.progress[peer]
   local match = raft.rules.match_on_success(raft.match[peer], body.match)
   raft.match[peer] = match
-  if next[peer] <= match then next[peer] = match + 1 end
-  local is_heartbeat = body.match == body.prev_index
-  if match >= awaited or is_heartbeat and raft.probed[peer] == awaited then
-    awaited = 0 -- it has arrived; or it was sent before the heartbeat, and is lost
-    raft.awaited[peer] = 0
+  progress.note_match(its, match)
+  if its.marked > match and body.match == body.prev_index then
+    raft.node:reached("append_lost") -- it was sent before the heartbeat that is answered
+    progress.probe(its, match)
   end
   if match > state.commit then commitment.advance(raft) end
-  if awaited == 0 and next[peer] <= state.last then send_next(raft, peer) end
+  if its.next <= state.last then send_next(raft, peer) end
 end
 
---- 5.3: a refused message: the logs part before it. Answers to messages overtaken since say
---- nothing.
+--- 5.3: a refused message: the logs part before it, or one before it did not arrive. Answers to
+--- messages overtaken since say nothing.
 local function note_refusal(raft, peer, body)
-  local next = raft.next[peer]
-  if body.prev_index ~= next - 1 then return end
-  raft.next[peer] =
-    raft.rules.next_on_refusal(raft.log, raft.match[peer], body.hint_index, body.hint_term)
-  if raft.next[peer] < next then send_next(raft, peer) end
+  local its, match = raft.progress[peer], raft.match[peer]
+  if not progress.is_refusal(its, match, body.prev_index) then return end
+  local guess = match
+  if its.guess then
+    guess = raft.rules.next_on_refusal(raft.log, match, body.hint_index, body.hint_term) - 1
+    if guess >= its.guess then return end
+  end
+  progress.probe(its, guess)
+  send_next(raft, peer)
 end
 
 --- The answer to it: {type = "append_entries_ok", term, success, prev_index (of the message), and

@@ -28,10 +28,8 @@ local COMMIT_LAG_MAX <const> = server.COMMIT_LAG_MAX
 ---@field members string[] all servers, this one included, sorted
 ---@field peers string[] the others, sorted
 ---@field granted table<string, boolean> who voted for this candidate
----@field next table<string, integer> the next index to send to each peer, while leading
+---@field progress table<string, jangada.raft.Progress> of each peer, while leading
 ---@field match table<string, integer> how far each peer is known to hold this log, while leading
----@field awaited table<string, integer> the last index on its way to each peer, 0 if none is
----@field probed table<string, integer> what was on its way when the last heartbeat was sent
 ---@field heard_ms table<string, number> when each peer was last heard of, while leading
 ---@field waiting table<integer, table[]> client requests to answer, by the index they wait for
 ---@field resting_commit integer the commit index at the last heartbeat
@@ -67,7 +65,7 @@ function server.new(node, options, rules, machine)
   return {
     node = node, rules = rules, options = options, log = log, machine = machine,
     sessions = sessions.new(), state = node.state, applied = 0, members = members, peers = peers,
-    granted = {}, next = {}, match = {}, awaited = {}, probed = {}, heard_ms = {}, waiting = {},
+    granted = {}, progress = {}, match = {}, heard_ms = {}, waiting = {},
     resting_commit = node.state.commit, contact_ms = node:now(), timeout_ms = 0, heartbeat = nil,
   }
 end
