@@ -14,7 +14,7 @@ end
 
 describe("the store", function()
   it("survives each order in which a disk may have written", function()
-    each({ "commit", "journal" }, "orders", "--steps 6 --states 200")
+    each({ "commit", "journal" }, "orders", "--steps 4 --states 200")
   end)
 
   it("survives each order in which a disk may have written, at length #slow", function()

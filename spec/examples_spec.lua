@@ -20,16 +20,19 @@ end
 
 describe("the examples", function()
   for _, path in ipairs(lines_of("ls examples/*.lua")) do
-    local tags = path == "examples/mistakes.lua" and " #slow" or ""
-    it(path .. " runs" .. tags, function()
-      local exit, output = run(path)
-      assert.equal("exit 0", exit, table.concat(output, "\n"))
-    end)
+    -- These two run below, where what they print is read.
+    if path ~= "examples/mistakes.lua" and path ~= "examples/raft.lua" then
+      it(path .. " runs", function()
+        local exit, output = run(path)
+        assert.equal("exit 0", exit, table.concat(output, "\n"))
+      end)
+    end
   end
 
   it("examples/raft.lua loses nothing that was answered, and catches the broken rule", function()
-    local _, output = run("examples/raft.lua")
+    local exit, output = run("examples/raft.lua")
     local text = table.concat(output, "\n")
+    assert.equal("exit 0", exit, text)
     assert.matches("boat\tjangada", text)
     assert.matches("wood\tcork", text)
     assert.matches("verdict\tnone", text)
@@ -37,8 +40,9 @@ describe("the examples", function()
   end)
 
   it("examples/mistakes.lua finds every mistake #big #slow", function()
-    local _, output = run("examples/mistakes.lua")
+    local exit, output = run("examples/mistakes.lua")
     local found, text = {}, table.concat(output, "\n")
+    assert.equal("exit 0", exit, text)
     for verdict in text:gmatch("\n  seed %d+: (%g+ ?%(?[%l_]*)") do found[#found + 1] = verdict end
     local one_value, one_holder = "invariant_violated (one_value", "invariant_violated (one_holder"
     assert.same({ one_value, one_value, one_value, one_value, one_value,
@@ -65,7 +69,7 @@ describe("the correct protocol #big", function()
       end
     end
 
-    it(name .. " survives", function() survives(60) end)
+    it(name .. " survives", function() survives(15) end)
     it(name .. " survives at length #slow", function() survives(3000) end)
   end
 end)

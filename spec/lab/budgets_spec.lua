@@ -80,6 +80,6 @@ describe("a budget", function()
     assert.equal("memory_exceeded", verdict.kind)
     assert.equal("unknown", verdicts.outcome(verdict))
     local modest <close> = labs.world(body, {memory_max = mib + 60})
-    assert.is_nil(modest:run(20000)) -- what it lets go of does not count
+    assert.is_nil(modest:run(8000)) -- what it lets go of does not count
   end)
 end)

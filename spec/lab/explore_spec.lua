@@ -492,8 +492,16 @@ describe("Raft", function()
     end
   end
 
+  local right <const> = 'return require("jangada.raft").protocol'
+
   it("elects one leader, in all orders of one candidate's messages", function()
-    compare(make 'return require("jangada.raft").protocol', {timeouts = 1})
+    local found = explore(make(right), {timeouts = 1})
+    assert.is_true(found.is_exhausted and found.slept > 0)
+    assert.is_nil(found.verdict)
+  end)
+
+  it("meets the same states without sleep sets #slow", function()
+    compare(make(right), {timeouts = 1})
   end)
 
   it("that grants two votes has two leaders", function()

@@ -2,6 +2,8 @@
 
 local lab = require "jangada.lab"
 
+local SEEDS <const> = 24
+
 -- What n1 takes as stored by a majority is stored by one.
 local majority = {
   name = "majority",
@@ -32,7 +34,7 @@ local one_leader = {
 -- How many of the seeds come to a violation under faults of these kinds.
 local function violations(name, kinds, options)
   local count = 0
-  for seed = 1, 40 do
+  for seed = 1, SEEDS do
     local config = {seed = seed, protocol = ("spec/support/protocols/%s.lua"):format(name),
       faults = {duration_ms = 3000, kinds = kinds}}
     for key, value in pairs(options) do config[key] = value end
@@ -60,7 +62,7 @@ describe("a mistake", function()
   it("of counting acknowledgments is found by duplication alone", function()
     local options = {nodes = 5, invariants = {majority}, network = {loss = 0.4}}
     assert.equal(0, violations("ack_count", without("duplication"), options))
-    assert.is_true(violations("ack_count", {"duplication"}, options) > 3)
+    assert.is_true(violations("ack_count", {"duplication"}, options) > 1)
   end)
 
   it("of taking who hears for one who is heard is found by cuts one way, not by others", function()

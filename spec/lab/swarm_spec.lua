@@ -32,7 +32,7 @@ end
 
 describe("the reference Raft", function()
   it("keeps its promises through all kinds of fault, and a printed plan is the same run", function()
-    run(1, 60)
+    run(1, 25)
   end)
 
   it("keeps them for many more seeds #slow", function()

@@ -34,7 +34,7 @@ describe("the store under random operations", function()
 
   it("does what the model does", function()
     for seed = first, first + 2, 2 do -- one of four has hardly any room
-      fuzz_two(seed, 0.5, fresh.durability, {})
+      fuzz_two(seed, 0.3, fresh.durability, {})
     end
   end)
 

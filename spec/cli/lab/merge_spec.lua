@@ -76,18 +76,18 @@ describe("jangada lab merge", function()
     end
   end)
 
-  it("brings together what GNU parallel has run", function()
-    if os.execute("parallel --version 2>/dev/null | grep -q GNU") ~= true then
-      return pending("GNU parallel is missing (Debian: parallel)")
-    end
+  it("brings together what was run in parts, to the file of the whole", function()
     local scenario, directory = command.scenario(command.ticking(
       "if drawn < 10 then error('small') end"))
-    command.run({"campaign", scenario, "--seeds", "1-30", "--json", directory .. "/whole"},
-      ("; parallel --will-cite -j2 lua5.4 bin/jangada lab campaign %s --seeds 1-30 --jobs 1 "
-      .. "--shard {}/4 --json %s/{}.jsonl ::: 1 2 3 4"):format(scenario, directory))
+    command.run{"campaign", scenario, "--seeds", "1-30", "--jobs", "2", "--json",
+      directory .. "/whole"}
     local files = {"merge"}
-    for i = 1, 4 do files[i + 1] = ("%s/%d.jsonl"):format(directory, i) end
-    local output = command.must(1, {table.unpack(files), })
+    for i = 1, 3 do
+      files[i + 1] = ("%s/%d.jsonl"):format(directory, i)
+      command.run{"campaign", scenario, "--seeds", "1-30", "--jobs", "1", "--shard", i .. "/3",
+        "--json", files[i + 1]}
+    end
+    local output = command.must(1, files)
     assert.matches("\n30 seeds: ", output, 1, true)
     table.move({"--json", directory .. "/all"}, 1, 2, #files + 1, files)
     command.must(1, files)

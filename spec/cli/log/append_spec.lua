@@ -226,41 +226,44 @@ describe("jangada log append", function()
   end)
 
   -- A writer that is killed at any moment: what it has acknowledged is there, and nothing else.
+  local function survives_kills(durability, kills)
+    local output, path = script(([[
+      acknowledged=0
+      for round in $(seq %d); do
+        rm -f $D/in $D/acks
+        mkfifo $D/in
+        $J append $F --create --durability %s --batch 50 < $D/in > $D/acks 2> $D/err &
+        pid=$!
+        seq $((acknowledged + 1)) 1000000 > $D/in 2> /dev/null & writer=$!
+        while ! [ -s $D/acks ]; do sleep 0.01; done
+        sleep 0.0$((RANDOM %% 50 + 10))
+        kill -9 $pid
+        wait $pid 2> /dev/null
+        kill $writer 2> /dev/null
+        wait $writer 2> /dev/null
+        acknowledged=$(grep -E '^[0-9]+$' $D/acks | tail -1)
+        $J dump $F --data > $D/lines 2> /dev/null ||
+          { lua5.4 bin/jangada db recover $F > /dev/null && $J dump $F --data > $D/lines; }
+        last=$(wc -l < $D/lines)
+        echo "$acknowledged $last"
+        seq 1 $last | cmp - $D/lines || echo "wrong lines"
+        acknowledged=$last
+      done
+    ]]):format(kills, durability))
+    local rounds = 0
+    for acknowledged, last in output:gmatch("(%d+) (%d+)\n") do
+      rounds = rounds + 1
+      assert.is_true(tonumber(acknowledged) <= tonumber(last), output)
+    end
+    assert.equal(kills, rounds, output)
+    assert.is_nil(output:find("wrong", 1, true), output)
+    assert.is_true(#data_in(path) > 0)
+  end
+
   for _, durability in ipairs{ "commit", "journal" } do
-    it(("loses nothing it has acknowledged to kill -9, with durability %s"):format(durability),
-      function()
-        local output, path = script(([[
-          acknowledged=0
-          for round in 1 2 3 4 5 6 7 8; do
-            rm -f $D/in $D/acks
-            mkfifo $D/in
-            $J append $F --create --durability %s --batch 50 < $D/in > $D/acks 2> $D/err &
-            pid=$!
-            seq $((acknowledged + 1)) 1000000 > $D/in 2> /dev/null & writer=$!
-            while ! [ -s $D/acks ]; do sleep 0.01; done
-            sleep 0.0$((RANDOM %% 50 + 10))
-            kill -9 $pid
-            wait $pid 2> /dev/null
-            kill $writer 2> /dev/null
-            wait $writer 2> /dev/null
-            acknowledged=$(grep -E '^[0-9]+$' $D/acks | tail -1)
-            $J dump $F --data > $D/lines 2> /dev/null ||
-              { lua5.4 bin/jangada db recover $F > /dev/null && $J dump $F --data > $D/lines; }
-            last=$(wc -l < $D/lines)
-            echo "$acknowledged $last"
-            seq 1 $last | cmp - $D/lines || echo "wrong lines"
-            acknowledged=$last
-          done
-        ]]):format(durability))
-        local rounds = 0
-        for acknowledged, last in output:gmatch("(%d+) (%d+)\n") do
-          rounds = rounds + 1
-          assert.is_true(tonumber(acknowledged) <= tonumber(last), output)
-        end
-        assert.equal(8, rounds, output)
-        assert.is_nil(output:find("wrong", 1, true), output)
-        assert.is_true(#data_in(path) > 0)
-      end)
+    local what = "loses nothing it has acknowledged to kill -9, with durability " .. durability
+    it(what, function() survives_kills(durability, 3) end)
+    it(what .. ", again and again #slow", function() survives_kills(durability, 8) end)
   end
 
   it("lets others read and write what it shares", function()
