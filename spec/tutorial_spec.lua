@@ -32,6 +32,14 @@ local function block_with(words)
   error("no block has " .. words)
 end
 
+-- The blocks of Lua under a heading, one after the other.
+local function pieces_of(heading)
+  local from = assert(page:find("\n## " .. heading, 1, true))
+  local part, pieces = page:sub(from, (page:find("\n## ", from + 1, true))), {}
+  for piece in part:gmatch("```lua\n(.-)```\n") do pieces[#pieces + 1] = piece end
+  return table.concat(pieces)
+end
+
 local function has_all(text, block)
   for line in block:gmatch("[^\n]+") do
     if not line:find("^%s*%.%.%.$") then assert.is_truthy(text:find(line, 1, true), line) end
@@ -39,13 +47,23 @@ local function has_all(text, block)
 end
 
 describe("docs/tutorial.md", function()
-  it("shows lines of the protocols that there are", function()
-    has_all(read("examples/tutorial/quorum.lua"), block_with("ensure_bucket"))
+  it("builds the files that there are, piece by piece", function()
+    assert.equal(read("examples/tutorial/quorum.lua"), pieces_of("The node"))
+    assert.equal(read("examples/tutorial/quorum_scenario.lua"),
+      pieces_of("Clients, faults, and a judge"))
+  end)
+
+  it("mends the file that there is", function()
     local register = read("examples/tutorial/register.lua")
     assert.is_truthy(register:find(block_with("set(newest"), 1, true))
-    local draft = block_with("node:on(\"read\"")
-    assert.is_truthy(read("examples/tutorial/quorum.lua"):find(draft, 1, true))
+    local draft = pieces_of("The node"):match('  node:on%("read".-\n  end%)\n')
     assert.is_nil(register:find(draft, 1, true))
+  end)
+
+  it("has a first run without a violation", function()
+    local text, code = run("lab run examples/tutorial/quorum_scenario.lua --seed 1")
+    assert.equal(0, code)
+    assert.is_truthy(text:find("no violation", 1, true))
   end)
 
   it("shows the seed that fails, and a history that has no order", function()
