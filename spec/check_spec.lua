@@ -86,7 +86,7 @@ local function check_order(result, operations)
   end
 end
 
-describe("check.run", function()
+describe("check.run #big", function()
   for m, name in ipairs(check.models) do
     it(("agrees with a checker that tries every order of a %s, on histories at random (SEED=%d)")
       :format(name, SEED), function()

@@ -130,7 +130,9 @@ describe("a world", function()
 
   it("knows its options, and their types", function()
     for _, options in ipairs{{nodes = 0}, {nodes = 65}, {nodes = "3"}, {seed = 1.5}, {clients = 5},
-      {durability = "maybe"}, {observe = 1}, {network = {loss = 2}}, {faults = {5}}} do
+      {durability = "maybe"}, {observe = 1}, {network = {loss = 2}}, {faults = {5}},
+      {requests_max = -1}, {requests_max = 1.5}, {requests_max = "5"}, {operations_max = -1},
+      {operations_max = 1.5}, {operations_max = {}}} do
       options.protocol = ping
       assert.equal("option_invalid", (labs.code_of(lab.new, options)))
     end

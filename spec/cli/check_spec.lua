@@ -20,7 +20,7 @@ local function run(text, arguments)
   return process.jangada("check " .. (arguments or "--model register") .. " -", text)
 end
 
-describe("jangada check", function()
+describe("jangada check #big", function()
   it("exits with 0 for a history that is linearizable", function()
     local code, output = run(GOOD)
     assert.equal(0, code, output)

@@ -93,6 +93,9 @@ describe("a plan of faults", function()
     } do
       assert.equal("option_invalid", (labs.code_of(plan, given)))
     end
+    for _, gap_ms in ipairs{5, "x", {}, {5}, {0, 5}, {-1, 5}, {5, 4}, {1, "x"}, {1, 0 / 0}} do
+      assert.equal("option_invalid", (labs.code_of(plan, {duration_ms = 5, gap_ms = gap_ms})))
+    end
     assert.equal("option_unknown", (labs.code_of(plan, {duration_ms = 5, often = true})))
     for _, fault in ipairs{
       {kind = "one_way", from = {"n1"}}, {kind = "one_way", from = {"n1"}, to = {{}}},

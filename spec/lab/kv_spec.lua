@@ -29,7 +29,7 @@ local function counts(history)
   return n
 end
 
-describe("clients of keys and values", function()
+describe("clients of keys and values #big", function()
   it("find the reference Raft linearizable, in the order in which it applies", function()
     for seed = 1, 10 do
       local verdict, shared = run(seed)
@@ -114,7 +114,7 @@ describe("clients of keys and values", function()
   end)
 end)
 
-describe("the end of a run", function()
+describe("the end of a run #big", function()
   local function world_of(found)
     return labs.world("", {invariants = {{name = "last", finish = function() return found end}}})
   end

@@ -58,7 +58,7 @@ local function without(...)
   return kinds
 end
 
-describe("a mistake", function()
+describe("a mistake #big", function()
   it("of counting acknowledgments is found by duplication alone", function()
     local options = {nodes = 5, invariants = {majority}, network = {loss = 0.4}}
     assert.equal(0, violations("ack_count", without("duplication"), options))

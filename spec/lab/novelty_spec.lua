@@ -34,7 +34,7 @@ local function boots(seed, limit)
     end})
 end
 
-describe("novelty", function()
+describe("novelty #big", function()
   it("keeps what shows something new, and changes its faults until more is seen", function()
     local found = novelty.search(function(seed) return boots(seed, 1000) end, {runs = 150})
     assert.equal(150, found.runs)
@@ -116,7 +116,7 @@ describe("novelty", function()
   end)
 end)
 
-describe("the abstraction", function()
+describe("the abstraction #big", function()
   local function world_of(states, options)
     local world = labs.world("node.state = options[node.id]",
       {nodes = #states, options = (function()

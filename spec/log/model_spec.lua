@@ -6,7 +6,7 @@ local logs = require "spec.support.logs"
 local scratch = require "spec.support.scratch"
 
 local SEEDS <const> = 10
-local SEEDS_SLOW <const> = 40
+local SEEDS_SLOW <const> = 25
 local STEPS <const> = 150
 
 ---------------------------------------------------------------------------------------------------

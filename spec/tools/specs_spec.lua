@@ -39,7 +39,7 @@ local dies = [[
   it("dies", function() os.execute("kill -9 $PPID") end)
 ]]
 
-describe("tools/specs", function()
+describe("tools/specs #big", function()
   it("adds up what its processes say, in one line", function()
     local output, code, last = run{ one = passes .. passes, two = passes, three = pends }
     assert.same({ 0, "3 passed, 0 failed, 1 skipped" }, { code, last })

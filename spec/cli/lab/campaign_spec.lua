@@ -40,7 +40,7 @@ end
 -- Ten of a hundred drawn numbers fail.
 local FAILING <const> = "if drawn < 10 then error('small') end"
 
-describe("jangada lab campaign", function()
+describe("jangada lab campaign #big", function()
   it("runs every seed once, and says what failed, grouped, with how to see it again", function()
     local path, directory = command.scenario(command.ticking(FAILING
       .. " if drawn > 50 then node:reached('large') end"

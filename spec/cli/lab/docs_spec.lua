@@ -10,7 +10,7 @@ local function blocks(text, language)
   return list
 end
 
-describe("docs/campaign.md", function()
+describe("docs/campaign.md #big", function()
   local text = command.read("docs/campaign.md")
   local directory, root
 

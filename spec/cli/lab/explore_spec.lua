@@ -24,7 +24,7 @@ local function counting(limit, rest)
       ]==]}}]=]):format(rest or "", limit)
 end
 
-describe("jangada lab explore", function()
+describe("jangada lab explore #big", function()
   after_each(process.clean)
 
   it("tells how many states there are", function()

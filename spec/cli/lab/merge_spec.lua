@@ -19,7 +19,7 @@ local function failed(seed, kind, fields)
     kind)
 end
 
-describe("jangada lab merge", function()
+describe("jangada lab merge #big", function()
   it("says what all results came to, and writes them into one file", function()
     local directory = command.directory()
     local output = command.must(1, {"merge", file(passed(1) .. passed(4)),

@@ -16,7 +16,7 @@ local function booting(limit)
     end]=]):format(limit)
 end
 
-describe("jangada lab novelty", function()
+describe("jangada lab novelty #big", function()
   after_each(process.clean)
 
   it("tells what it has seen", function()

@@ -13,7 +13,7 @@ local function edit(path, number, fn)
   command.write(path, table.concat(lines, "\n") .. "\n")
 end
 
-describe("jangada lab replay", function()
+describe("jangada lab replay #big", function()
   it("runs what a trace is of again: scenario, seed, duration", function()
     local path = trace("examples/raft_scenario.lua", "--seed", "6", "--duration", "700")
     local rows = command.objects(path)

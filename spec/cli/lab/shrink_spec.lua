@@ -31,7 +31,7 @@ local function shrink(client, ...)
   return output, command.read(directory .. "/s.lua"), directory .. "/s.lua", path
 end
 
-describe("jangada lab shrink", function()
+describe("jangada lab shrink #big", function()
   it("writes a scenario that needs no other and fails in the same way", function()
     local output, text, path = shrink(STREAM)
     assert.matches("\nnow     1 node, %d+ ms, 0 faults, 5 requests, ", output)
@@ -72,7 +72,7 @@ describe("jangada lab shrink", function()
   end)
 end)
 
-describe("jangada lab run --save", function()
+describe("jangada lab run --save #big", function()
   it("writes a run with its plan, which is the same run", function()
     local path, directory = command.scenario(COUNTING:format(STREAM))
     local saved = directory .. "/saved.lua"
