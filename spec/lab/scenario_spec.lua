@@ -37,6 +37,19 @@ describe("a scenario", function()
     assert.matches("names none", message_of(other.case, other))
   end)
 
+  it("is made from another one that it names rightly, or not at all", function()
+    for from, expected in pairs{
+      ["7"] = "`from` is the path of a scenario", ["true"] = "`from` is the path of a scenario",
+      ["{}"] = "`from` is the path of a scenario", ["{scenario = 7}"] = "is the path of a scenario",
+      ["{scenario = 'x.lua', seed = 1.5}"] = "seed = an integer",
+      ["{scenario = 'x.lua', sed = 1}"] = "`from` has no sed",
+      ["'/nonexistent.lua'"] = "/nonexistent.lua: No such file",
+    } do
+      local one = scenario(("return {from = %s}"):format(from))
+      assert.matches(expected, message_of(one.case, one, 1), 1, true)
+    end
+  end)
+
   it("says what is wrong with it, and where", function()
     assert.matches("No such file", message_of(scenarios.load, "/nonexistent.lua"))
     assert.matches("scenario.lua:1:", message_of(scenario, "return {"))
