@@ -11,7 +11,8 @@
 --
 -- Options: `election_timeout_ms` {150, 300}, `heartbeat_ms` 50, `batch_bytes_max` 65536 (data in
 -- one message; a single larger entry still goes), `inflight_max` 16 (messages with entries on their
--- way to a peer that keeps up), `machine` "list" or "kv".
+-- way to a peer that keeps up), `uncommitted_bytes_max` 16 MiB (commands logged and not committed;
+-- more are refused, error 11), `machine` "list" or "kv".
 --
 -- Clients send {type = "submit", client = "c1", number = 17, commands = {...}} and are answered
 -- {type = "submit_ok", number = (of the last), results = {...}} or {type = "error", code =, text =,

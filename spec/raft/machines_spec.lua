@@ -38,6 +38,34 @@ describe("the kv machine", function()
     assert.is_false(machine:apply(kv.cas("y", "1", "2")))
   end)
 
+  it("increments, and leaves alone what is no number or would be none", function()
+    assert.equal(1, machine:apply(kv.increment("n")))
+    assert.equal(-4, machine:apply(kv.increment("n", -5)))
+    assert.equal("-4", machine:apply(kv.get("n")))
+    for _, text in ipairs{ "", "x", "1.5", "0x10", "1e3", " 1", "99999999999999999999" } do
+      machine:apply(kv.put("n", text))
+      assert.is_false(machine:apply(kv.increment("n")))
+      assert.equal(text, machine:apply(kv.get("n")))
+    end
+    for limit, by in pairs{ [math.maxinteger] = 1, [math.mininteger] = -1 } do
+      machine:apply(kv.put("n", tostring(limit)))
+      assert.is_false(machine:apply(kv.increment("n", by)))
+      assert.equal(limit - by, machine:apply(kv.increment("n", -by)))
+    end
+  end)
+
+  it("answers a range of keys in order, both ends in it, up to a limit", function()
+    for _, key in ipairs{ "d", "b", "a", "c", "\0", "\255" } do
+      machine:apply(kv.put(key, key .. "!"))
+    end
+    assert.same({ { "b", "b!" }, { "c", "c!" }, { "d", "d!" } },
+      machine:apply(kv.range("b", "d")))
+    assert.same({ { "a", "a!" }, { "b", "b!" } }, machine:apply(kv.range("a", "d", 2)))
+    assert.same({}, machine:apply(kv.range("d", "b")))
+    for i = 1, kv.RANGE_MAX + 1 do machine:apply(kv.put(("k%05d"):format(i), "")) end
+    assert.equal(kv.RANGE_MAX, #machine:apply(kv.range("k", "l", 1 << 20)))
+  end)
+
   it("answers what is no command, and changes nothing", function()
     machine:apply(kv.put("x", "1"))
     for _, command in ipairs{ "", "junk", "\3put\0\0\0\1x", "\3pop\0\0\0\1x", "\3get" } do

@@ -30,6 +30,7 @@ end
 local function apply_entry(raft, index, term, kind, data)
   if kind == command.COMMAND then
     sessions.apply(raft.sessions, raft.rules, raft.machine, data)
+    raft.uncommitted_bytes = raft.uncommitted_bytes - #data -- counted while leading
   end
   raft.applied = index
   raft.node:committed(index, term, data)

@@ -18,7 +18,7 @@ local function become_leader(raft)
     raft.progress[peer] = progress.new(state.last, raft.options.inflight_max)
     raft.match[peer], raft.heard_ms[peer] = 0, now_ms
   end
-  sessions.read_log(raft.sessions, raft.log, raft.applied)
+  raft.uncommitted_bytes = sessions.read_log(raft.sessions, raft.log, raft.applied)
   raft.heartbeat = raft.node:every(raft.options.heartbeat_ms, raft.on_heartbeat)
   replication.append(raft, { raft.rules.first_entry_of_leader(state.term) })
 end

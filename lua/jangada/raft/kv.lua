@@ -5,6 +5,9 @@
 --     kv.cas("x", "1", "2")      true if the value was "1" and is now "2"; else false, unchanged.
 --                                An expected nil means "no such key".
 --     kv.delete("x")             true if there was such a key
+--     kv.increment("n", 5)       the new number; none before is 0, and what is no integer, or would
+--                                be none, stays and is answered with false
+--     kv.range("a", "b", 10)     {{key, value}, ...}: up to 10 pairs from "a" to "b", in order
 --
 -- A get goes through the log like the others, so it sees every command answered before it was
 -- asked.
@@ -13,6 +16,9 @@
 ---@field values table<string, string>
 local KV = {}
 KV.__index = KV
+
+--- How many pairs a range has at most: what is answered is kept in the client's session.
+KV.RANGE_MAX = 1000
 
 local pack, unpack = string.pack, string.unpack
 
@@ -44,6 +50,32 @@ function KV.delete(key)
   return pack(">s1s4", "delete", key)
 end
 
+--- Adds to a number: a decimal integer of 64 bits.
+---@param key string
+---@param by? integer default 1
+---@return string command
+function KV.increment(key, by)
+  return pack(">s1s4i8", "increment", key, by or 1)
+end
+
+--- Asks for pairs in the order of their keys.
+---@param from string the first key
+---@param to string the last key
+---@param limit? integer of pairs; default and most KV.RANGE_MAX
+---@return string command
+function KV.range(from, to, limit)
+  return pack(">s1s4s4I4", "range", from, to, limit or KV.RANGE_MAX)
+end
+
+local function keys_between(values, from, to)
+  local keys = {}
+  for key in pairs(values) do
+    if from <= key and key <= to then keys[#keys + 1] = key end
+  end
+  table.sort(keys)
+  return keys
+end
+
 local operations = {
   put = function(values, arguments, at)
     local key, value = unpack(">s4s4", arguments, at)
@@ -71,6 +103,24 @@ local operations = {
     values[key] = nil
     return existed
   end,
+  increment = function(values, arguments, at)
+    local key, by = unpack(">s4i8", arguments, at)
+    local text = values[key] or "0"
+    local number = text:find("^-?%d+$") and math.tointeger(tonumber(text))
+    if not number then return false end
+    local sum = number + by
+    if (number ~ sum) & (by ~ sum) < 0 then return false end -- it went around
+    values[key] = tostring(sum)
+    return sum
+  end,
+  range = function(values, arguments, at)
+    local from, to, limit = unpack(">s4s4I4", arguments, at)
+    local keys, pairs_found = keys_between(values, from, to), {}
+    for i = 1, math.min(#keys, limit, KV.RANGE_MAX) do
+      pairs_found[i] = { keys[i], values[keys[i]] }
+    end
+    return pairs_found
+  end,
 }
 
 ---@return jangada.raft.KV
@@ -87,7 +137,7 @@ end
 --- nothing, on every server alike: by the time it is applied it is committed, and cannot be
 --- refused.
 ---@param command string
----@return string|boolean answer
+---@return string|boolean|integer|string[][] answer
 function KV:apply(command)
   local ok, answer = pcall(run, self.values, command)
   if ok then return answer end

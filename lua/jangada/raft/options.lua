@@ -27,6 +27,7 @@ local KNOWN <const> = {
   heartbeat_ms = { default = 50, test = is_count, text = "a positive integer" },
   batch_bytes_max = { default = 64 * 1024, test = is_count, text = "a positive integer" },
   inflight_max = { default = 16, test = is_count, text = "a positive integer" },
+  uncommitted_bytes_max = { default = 16 << 20, test = is_count, text = "a positive integer" },
   machine = { default = "list", test = is_machine, text = '"list" or "kv"' },
 }
 

@@ -163,6 +163,16 @@ function rules.commit_at_boot(log)
   return commit
 end
 
+--- Flow control: whether a leader logs more, while so much of what it logged is not committed. One
+--- request is always admitted, however large.
+---@param uncommitted integer bytes
+---@param bytes integer of the request
+---@param most integer
+---@return boolean
+function rules.admits(uncommitted, bytes, most)
+  return uncommitted == 0 or uncommitted + bytes <= most
+end
+
 --- Section 8: whether a client's command is new to a log (or to a state machine) that has all of
 --- the client's commands up to `number_known`. A client numbers its commands 1, 2, 3 and so on,
 --- and sends one again until it is answered.

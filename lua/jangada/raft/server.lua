@@ -31,6 +31,7 @@ local COMMIT_LAG_MAX <const> = server.COMMIT_LAG_MAX
 ---@field progress table<string, jangada.raft.Progress> of each peer, while leading
 ---@field match table<string, integer> how far each peer is known to hold this log, while leading
 ---@field heard_ms table<string, number> when each peer was last heard of, while leading
+---@field uncommitted_bytes integer data of commands logged and not committed, while leading
 ---@field waiting table<integer, table[]> client requests to answer, by the index they wait for
 ---@field resting_commit integer the commit index at the last heartbeat
 ---@field contact_ms number when a leader was last heard of, a vote was given, an election begun
@@ -66,6 +67,7 @@ function server.new(node, options, rules, machine)
     node = node, rules = rules, options = options, log = log, machine = machine,
     sessions = sessions.new(), state = node.state, applied = 0, members = members, peers = peers,
     granted = {}, progress = {}, match = {}, heard_ms = {}, waiting = {},
+    uncommitted_bytes = 0,
     resting_commit = node.state.commit, contact_ms = node:now(), timeout_ms = 0, heartbeat = nil,
   }
 end

@@ -53,14 +53,18 @@ end
 ---@param self jangada.raft.Sessions
 ---@param log jangada.Log
 ---@param applied integer the index of the last entry applied
+---@return integer bytes of the commands beyond it
 function sessions.read_log(self, log, applied)
+  local bytes = 0
   self.logged = {}
   for index, entry in log:each(applied + 1) do
     if entry.type == command.COMMAND then
       local client, number = command.decode(entry.data)
       sessions.note_logged(self, client, number, index)
+      bytes = bytes + #entry.data
     end
   end
+  return bytes
 end
 
 ---@param self jangada.raft.Sessions

@@ -25,20 +25,21 @@ local function fault(body)
   return nil
 end
 
+-- The entries of the commands that are new, and their bytes.
 local function new_entries(raft, body, number_known)
   local client, first, commands = body.client, body.number, body.commands
   local is_new, term = raft.rules.is_new_command, raft.state.term
-  local entries, n = {}, 0
+  local entries, n, bytes = {}, 0, 0
   for i = 1, #commands do
     local number = first + i - 1
     if is_new(number, number_known) then
       n = n + 1
-      entries[n] = {
-        term = term, type = command.COMMAND, data = command.encode(client, number, commands[i]),
-      }
+      local data = command.encode(client, number, commands[i])
+      entries[n] = { term = term, type = command.COMMAND, data = data }
+      bytes = bytes + #data
     end
   end
-  return entries
+  return entries, bytes
 end
 
 --- {type = "submit", client = "c1", number = 17, commands = {"...", ...}}: the commands 17, 18, ...
@@ -57,12 +58,17 @@ function submit.on_submit(raft, message)
     return clients.refuse(raft, message, 22,
       ("command %d leaves a gap: the next one of %s is %d"):format(number, client, known + 1))
   end
-  local entries = new_entries(raft, body, known)
+  local entries, bytes = new_entries(raft, body, known)
   if #entries == 0 then
     raft.node:reached("duplicate_submit")
     if known_index <= raft.applied then return clients.answer(raft, message) end
     return clients.wait(raft, message, known_index)
   end
+  if not raft.rules.admits(raft.uncommitted_bytes, bytes, raft.options.uncommitted_bytes_max) then
+    raft.node:reached("submit_not_admitted")
+    return clients.refuse(raft, message, 11, "too much is not committed yet")
+  end
+  raft.uncommitted_bytes = raft.uncommitted_bytes + bytes
   local last = state.last + #entries
   sessions.note_logged(raft.sessions, client, number + #body.commands - 1, last)
   clients.wait(raft, message, last)
