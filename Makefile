@@ -18,7 +18,7 @@ SPEC_TOOLS := $(addprefix $(BUILD)/spec/,process.so faults.so recorder.so)
 RUN_SPECS  = LUA='$(LUA)' BUILD='$(BUILD)' tools/specs
 RUN        = LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/?.so;;' $(LUA)
 
-.PHONY: help deps all module spec-tools demo test test-all test-slow test-durabilities lint asan gc-torture fuzz bench bench-store bench-lab bench-check rock install clean
+.PHONY: help deps all module spec-tools demo test test-all test-slow test-durabilities lint asan gc-torture fuzz bench bench-store bench-lab bench-check mutants rock install clean
 .DEFAULT_GOAL := all
 
 help: ## list the targets
@@ -91,6 +91,10 @@ gc-torture: all spec-tools ## run the specs with the collector always on
 SECONDS ?= 3600
 fuzz: all ## random operations, and kill -9, against a model (SECONDS=3600 SEED=1)
 	@LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/?.so;;' sh tools/fuzz '$(SECONDS)' '$(SEED)'
+
+MUTANTS ?=
+mutants: all ## plant mistakes into the Raft and let the lab find them (MUTANTS="--campaigns 5 --time 60 NAME...")
+	@$(RUN) spec/support/mutants.lua $(MUTANTS)
 
 DURABILITY ?= commit
 CRASHES    := crash-orders crash-faults crash-kills
