@@ -93,7 +93,7 @@ describe("shrink.run", function()
   end)
 
   it("makes Figure 8 of Raft a run of at most sixty messages #big #slow", function()
-    local shrunk = shrink.run(scenarios.load("examples/figure_8.lua"), 195, {time_s = 60})
+    local shrunk = shrink.run(scenarios.load("examples/figure_8.lua"), 93, {time_s = 60})
     assert.equal("leader_completeness", shrunk.outcome.verdict.name)
     assert.is_true(shrunk.outcome.delivered <= 60, shrunk.outcome.delivered)
     assert.is_true(#shrunk.edit.faults <= 3)
