@@ -58,7 +58,7 @@ static void read_options(lua_State *L, int idx, jg_open_options *o) {
   o->size_max &= ~(size_t)0xffff; /* whole pages, of any machine */
   o->journal_size = (uint64_t)jg_option_integer(L, idx, "journal_size", 16 << 20,
                                                 JG_JOURNAL_SIZE_MIN, JG_JOURNAL_SIZE_MAX);
-  o->journal_size &= ~(uint64_t)511;
+  o->journal_size &= ~(uint64_t)4095; /* whole blocks (disk.c) */
   o->flusher = jg_option_boolean(L, idx, "flusher", true);
   o->salvage = jg_option_boolean(L, idx, "salvage", false);
   if (o->shared && o->durability == JG_JOURNAL)

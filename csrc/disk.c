@@ -12,6 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define BLOCK ((size_t)4096)     /* what a device writes at once, and a multiple of what it can */
+#define BUFFER ((size_t)1 << 19) /* of blocks that are written by one call */
+
 /* A file that is moved away while it is open leaves its journal behind: one store uses it. */
 static int lock(jg_disk *d) {
   if (flock(d->fd, (d->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0) return 0;
@@ -42,7 +45,19 @@ static int posix_size(jg_disk *d, uint64_t *size) {
   return S_ISREG(st.st_mode) ? 0 : EINVAL;
 }
 
+/* Is it so now? Where a filesystem knows no O_DIRECT it never will be. */
+static bool set_direct(jg_disk *d, bool direct) {
+  if (d->is_direct == direct || (direct && d->refuses_direct)) return d->is_direct == direct;
+  int flags = fcntl(d->fd, F_GETFL);
+  if (flags >= 0 && fcntl(d->fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT) == 0)
+    d->is_direct = direct;
+  else
+    d->refuses_direct = true;
+  return d->is_direct == direct;
+}
+
 static int posix_read(jg_disk *d, uint64_t at, void *into, size_t size) {
+  if (!set_direct(d, false)) return EIO; /* it would need whole blocks */
   for (size_t done = 0; done < size;) {
     ssize_t n = pread(d->fd, (char *)into + done, size - done, (off_t)(at + done));
     if (n == 0) return EIO;
@@ -52,14 +67,57 @@ static int posix_read(jg_disk *d, uint64_t at, void *into, size_t size) {
   return 0;
 }
 
-static int posix_write(jg_disk *d, uint64_t at, const void *bytes, size_t size) {
-  for (size_t done = 0; done < size;) {
-    ssize_t n = pwrite(d->fd, (const char *)bytes + done, size - done, (off_t)(at + done));
+/* ---- writing ------------------------------------------------------------------------------- */
+
+/* With O_DIRECT, EINVAL says that the filesystem does not have it so. */
+static int write_all(const jg_disk *d, uint64_t at, const unsigned char *bytes, size_t size,
+                     size_t *done) {
+  while (*done < size) {
+    ssize_t n = pwrite(d->fd, bytes + *done, size - *done, (off_t)(at + *done));
     if (n == 0) return EIO;
-    if (n > 0) done += (size_t)n;
+    if (n > 0) *done += (size_t)n;
     if (n < 0 && errno != EINTR) return errno;
   }
   return 0;
+}
+
+/* Writes what fits into the buffer, of *size bytes. */
+static int write_blocks(jg_disk *d, uint64_t at, const unsigned char *bytes, size_t *size) {
+  size_t before = at % BLOCK, done = 0;
+  if (*size > BUFFER - before) *size = BUFFER - before;
+  size_t end = before + *size, padded = (end + BLOCK - 1) / BLOCK * BLOCK;
+  if (before != (at == 0 ? 0 : d->block_size) || (before > 0 && d->block_at != at - before))
+    return EINVAL;   /* it does not follow the last one */
+  d->block_size = 0; /* if it fails, who knows what is there */
+  memcpy(d->blocks + before, bytes, *size);
+  memset(d->blocks + end, 0, padded - end);
+  set_direct(d, true);
+  int rc = write_all(d, at - before, d->blocks, padded, &done);
+  if (rc == EINVAL && d->is_direct) {
+    d->refuses_direct = true;
+    rc = set_direct(d, false) ? write_all(d, at - before, d->blocks, padded, &done) : EINVAL;
+  }
+  if (rc != 0) return rc;
+  d->block_size = end % BLOCK;
+  d->block_at = at + *size - d->block_size;
+  memmove(d->blocks, d->blocks + (end - d->block_size), d->block_size);
+  return 0;
+}
+
+/* Past the page cache (O_DIRECT), in whole blocks: a flush then finds nothing to write, which takes
+** less of the processor than finding, locking and waiting for pages. The journal is only appended
+** to. So the bytes that stand before the first one in its block were written last, and are written
+** again as they were; those that follow the last one in its block are of no epoch that counts, and
+** become zeros. */
+static int posix_write(jg_disk *d, uint64_t at, const void *bytes, size_t size) {
+  int rc = 0;
+  if (d->blocks == NULL) d->blocks = aligned_alloc(BLOCK, BUFFER);
+  if (d->blocks == NULL) return ENOMEM;
+  for (size_t done = 0, n; rc == 0 && done < size; done += n) {
+    n = size - done;
+    rc = write_blocks(d, at + done, (const unsigned char *)bytes + done, &n);
+  }
+  return rc;
 }
 
 static int posix_flush(jg_disk *d) {
@@ -71,23 +129,29 @@ static int posix_flush(jg_disk *d) {
 ** In small pieces: of large ones Linux makes large folios, whose flushes cost a seventh more.
 ** Before the file has its size its name is on the disk: whoever made it may have died meanwhile. */
 static int posix_truncate(jg_disk *d, uint64_t size) {
-  static const char zeros[1 << 12];
+  static const unsigned char zeros[BLOCK];
   jg_failure f = {0};
   uint64_t at = 0;
-  int rc = posix_size(d, &at);
+  int rc = set_direct(d, false) ? posix_size(d, &at) : EIO;
   if (rc == 0 && !jg_file_sync_directory(d->path, &f)) rc = EIO;
   if (rc == 0 && at > size && ftruncate(d->fd, (off_t)size) != 0) rc = errno;
   while (rc == 0 && at < size) {
-    size_t n = size - at < sizeof zeros ? (size_t)(size - at) : sizeof zeros;
-    rc = posix_write(d, at, zeros, n);
+    size_t n = size - at < sizeof zeros ? (size_t)(size - at) : sizeof zeros, done = 0;
+    rc = write_all(d, at, zeros, n, &done);
     at += n;
   }
-  return rc != 0 ? rc : fsync(d->fd) == 0 ? 0 : errno;
+  if (rc == 0 && fsync(d->fd) != 0) rc = errno;
+  if (rc == 0) posix_fadvise(d->fd, 0, 0, POSIX_FADV_DONTNEED); /* nobody will read it */
+  return rc;
 }
 
 static void posix_close(jg_disk *d) {
   if (d->fd >= 0) close(d->fd);
+  free(d->blocks);
   d->fd = -1;
+  d->blocks = NULL;
+  d->block_size = 0;
+  d->is_direct = d->refuses_direct = false;
 }
 
 void jg_disk_posix(jg_disk *d, const char *path, mode_t mode) {

@@ -62,7 +62,11 @@
 **
 ** Damage to the last flushed records cannot be told from a tail: no later record vouches for them.
 ** A sector that is rewritten is assumed to keep, in a power failure, the bytes that do not change:
-** records share sectors (SQLite assumes the same).
+** records share sectors (SQLite assumes the same). The file is written in whole blocks, past the
+** page cache (disk.c), and so is the block that a record shares with the one before it: with the
+** same bytes as before up to the record, as the page cache would write it, too. Behind it come
+** zeros, where stood at most a record of an earlier epoch: none of this one is ever lost to them,
+** since records follow each other.
 */
 #include "bucket.h"
 #include "journal.h"

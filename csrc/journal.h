@@ -19,7 +19,8 @@
 
 /* ---- disk.c, memory_disk.c: where the journal is kept ------------------------------------- */
 
-/* All return 0 or an errno. */
+/* All return 0 or an errno. A write is at offset 0, or where the last one ended; it may turn what
+** follows it, up to the end of a block, into zeros. */
 typedef struct jg_disk jg_disk;
 typedef struct jg_disk_calls {
   int (*open)(jg_disk *d, bool make); /* ENOENT: there is none, and `make` does not ask for one */
@@ -37,6 +38,10 @@ struct jg_disk {
   int fd; /* of the POSIX one; -1: none */
   mode_t mode;
   bool read_only;
+  bool is_direct, refuses_direct; /* O_DIRECT is set; the filesystem does not know it */
+  unsigned char *blocks;          /* what is being written; it begins with the last block, */
+  uint64_t block_at;              /* which is at this offset */
+  size_t block_size;              /* and has so many bytes of the last write; 0: not known */
 };
 
 void jg_disk_posix(jg_disk *d, const char *path, mode_t mode);

@@ -90,6 +90,59 @@ describe("the journal's file", function()
     assert.is_false(pcall(finish))
   end)
 
+  -- Past the page cache, or through it where a filesystem knows no O_DIRECT.
+  for how, faults in pairs{ ["whole blocks"] = "", ["a system without O_DIRECT"] =
+    "FAULT_DIRECT=fcntl", ["one that does not write so"] = "FAULT_DIRECT=pwrite" } do
+    it("holds records of all sizes, one behind the other, on " .. how, function()
+      local output = fresh.run_with(faults, [[
+        local path = ...
+        local store = require "jangada.store"
+        local function open()
+          local options = { durability = "journal", journal_size = 1 << 22 }
+          local db = assert(store.open(path, options))
+          return db, db:info().journal and db:info().journal.replayed
+        end
+        local db = open()
+        db:update(function(tx) tx:create_bucket("b", { keys = "integer" }) end)
+        local sizes = { 0, 1, 3900, 4096, 100, 8192, 12345, 600000, 5, 4000, 1100000, 7, 524192 }
+        for n, size in ipairs(sizes) do
+          local value = string.char(64 + n):rep(size)
+          local tx <close> = db:begin("write")
+          tx:bucket("b"):put(n, value)
+          if n % 3 == 0 then tx:commit() else tx:commit{ wait = false } end
+        end
+        db:flush()
+        db:abandon()
+        local replayed
+        db, replayed = open()
+        db:view(function(tx)
+          for n, size in ipairs(sizes) do
+            assert(tx:bucket("b"):get(n) == string.char(64 + n):rep(size), n)
+          end
+        end)
+        print(replayed, #sizes + 1)
+        db:close()
+      ]], fresh.path())
+      assert.equal("14\t14\n", output)
+    end)
+  end
+
+  it("holds zeros behind the last record, up to the end of its block", function()
+    local rig = journals.rig{ journal_disk = false }
+    rig:put("1", ("x"):rep(20000))
+    rig.db:checkpoint()
+    rig:put("2", ("y"):rep(5000))
+    rig:put("3")
+    rig:crash()
+    local bytes = rig:bytes()
+    local records = journals.records(bytes)
+    local last = records[#records]
+    local past = last.at + last.size
+    assert.same({ 2, 1 }, { #records, past // 4096 })
+    assert.equal(("\0"):rep(8192 - past), bytes:sub(past + 1, 8192))
+    assert.equal("x", bytes:sub(8193, 8193))
+  end)
+
   it("that the system has no room for makes the first write fail, and nothing else", function()
     local path = fresh.path()
     programs.write_file(path .. ".lua", [[

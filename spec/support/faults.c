@@ -16,11 +16,15 @@
 **                             when there is something to read: the worst moment for it
 **     FAULT_LOST=path         each fails with EIO while there is a file of that name
 **     FAULT_FULL=path         writes past the end of a file fail with ENOSPC while there is one
+**     FAULT_DIRECT=fcntl      O_DIRECT is not known: it cannot be set
+**     FAULT_DIRECT=pwrite     it can, and then writes fail with EINVAL
 */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -97,11 +101,29 @@ EXPORT ssize_t writev(int fd, const struct iovec *parts, int count) {
   return is_full(fd, size, lseek(fd, 0, SEEK_CUR)) ? -1 : real(fd, parts, count);
 }
 
+/* Does this call know no O_DIRECT? */
+static bool refuses_direct(const char *call, int flags) {
+  const char *what = getenv("FAULT_DIRECT");
+  errno = EINVAL;
+  return (flags & O_DIRECT) != 0 && what != NULL && strcmp(what, call) == 0;
+}
+
+EXPORT int fcntl(int fd, int command, ...) {
+  int (*real)(int, int, ...);
+  va_list list;
+  va_start(list, command);
+  void *argument = va_arg(list, void *);
+  va_end(list);
+  find("fcntl", &real);
+  if (command == F_SETFL && refuses_direct("fcntl", (int)(intptr_t)argument)) return -1;
+  return real(fd, command, argument);
+}
+
 EXPORT ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at) {
   static long count;
   ssize_t (*real)(int, const void *, size_t, off_t);
   find("pwrite", &real);
-  if (is_full(fd, size, at)) return -1;
+  if (refuses_direct("pwrite", fcntl(fd, F_GETFL)) || is_full(fd, size, at)) return -1;
   ssize_t n = real(fd, bytes, size, at);
   long first = asked("FAULT_META");
   bool is_meta = size < PAGE_SIZE_MIN && memcmp(bytes, "JgJ1", 4) != 0;

@@ -197,14 +197,21 @@ local function compare(self)
   end
 end
 
+-- Is it a write to the journal of more than zeros, or of a record that has no operations? It is of
+-- whole blocks, and so it need not begin with a record.
+local function holds_record(name, bytes)
+  return name == "x.db-journal" and bytes:find("[^\0]") ~= nil
+    and not (bytes:sub(1, 4) == "JgJ1" and string.unpack(">I4", bytes, 9) == 48)
+end
+
 -- Where a flush failed that decides whether a commit is there, its outcome is unknown: that of
 -- LMDB's meta page, or of a record of the journal.
 local function check_doubts(self)
   local names, has_record = {}, {}
   for _, event in ipairs(self.events) do
     if event.kind == "o" then names[event.file] = event.data end
-    if event.kind == "w" then -- one of 48 bytes has no operations
-      has_record[event.file] = event.data:sub(1, 4) == "JgJ1" and #event.data > 48
+    if event.kind == "w" then
+      has_record[event.file] = holds_record(names[event.file], event.data)
     end
     local decides = event.kind == "d" and names[event.file] == "x.db"
       or event.kind == "S" and has_record[event.file]

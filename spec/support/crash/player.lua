@@ -211,7 +211,7 @@ local function leaves_record(changes, choice)
     if change.data and change.file.name:find("-journal$") then
       local way = choice[change]
       local from = way == true and misses and 1 or type(way) == "table" and way.from
-      if from and change.data:sub(from, from + 3) == "JgJ1" then return true end
+      if from and change.data:find("JgJ1", from, true) then return true end
       misses = misses or way ~= true
     end
   end
