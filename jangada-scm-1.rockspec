@@ -19,6 +19,7 @@ build = {
     ["jangada.store"] = {
       sources = {
         "csrc/access.c",
+        "csrc/append.c",
         "csrc/backup.c",
         "csrc/bucket.c",
         "csrc/buckets.c",

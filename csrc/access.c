@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
 **
-** access.c - the keys and values of a bucket: get, put, delete, append, delete_range.
+** access.c - the keys and values of a bucket: get, put, delete, delete_range.
 **
 ** Everything is checked before LMDB is called: some of its errors spoil the whole transaction
 ** (deleting the record of a sub-database does), and a refused call must leave it as it was.
@@ -109,7 +109,7 @@ bool jg_push_value(lua_State *L, const jg_bucket *b, const MDB_val *value) {
   }
 }
 
-static void check_value(lua_State *L, int idx, const char *what, MDB_val *value) {
+void jg_check_value(lua_State *L, int idx, const char *what, MDB_val *value) {
   luaL_checktype(L, idx, LUA_TSTRING);
   value->mv_data = (void *)lua_tolstring(L, idx, &value->mv_size);
   if (value->mv_size > JG_VALUE_SIZE_MAX)
@@ -117,7 +117,7 @@ static void check_value(lua_State *L, int idx, const char *what, MDB_val *value)
              (LUAI_UACINT)value->mv_size, (LUAI_UACINT)JG_VALUE_SIZE_MAX);
 }
 
-static bool escapes(const jg_bucket *b, const MDB_val *value) {
+bool jg_value_escapes(const jg_bucket *b, const MDB_val *value) {
   return !is_plain(b) && jg_value_must_escape(value);
 }
 
@@ -167,14 +167,14 @@ static int bucket_put(lua_State *L) {
   MDB_val value;
   jg_check_writable(L, b->tx, "put");
   jg_check_key(L, 2, b, "put", &key);
-  check_value(L, 3, "put", &value);
+  jg_check_value(L, 3, "put", &value);
   check_no_child(L, b, &key.val, "put");
   b->tx->writes++;
   b->tx->counts.puts++;
   size_t mark = jg_ops_mark(b->tx);
   int rc;
   do
-    rc = jg_put(b->tx, b->dbi, NULL, &key.val, &value, 0, escapes(b, &value));
+    rc = jg_put(b->tx, b->dbi, NULL, &key.val, &value, 0, jg_value_escapes(b, &value));
   while (jg_again(b->tx, mark, &rc));
   if (rc != 0) jg_raise_rc(L, rc, "put");
   return 0;
@@ -195,118 +195,6 @@ static int bucket_delete(lua_State *L) {
   while (jg_again(b->tx, mark, &rc));
   if (rc != 0 && rc != MDB_NOTFOUND) jg_raise_rc(L, rc, "delete");
   lua_pushboolean(L, deleted == 0);
-  return 1;
-}
-
-/* ---- append -------------------------------------------------------------------------------- */
-
-/* The key of the i-th item, i from 1: from the list at index 2, or counted from a first one. */
-static void append_key(lua_State *L, const jg_bucket *b, lua_Integer i, jg_key *key) {
-  if (lua_istable(L, 2)) {
-    lua_rawgeti(L, 2, i);
-    jg_check_key(L, lua_gettop(L), b, "append", key);
-    lua_pop(L, 1); /* the table keeps it, and its bytes are copied */
-  } else {
-    jg_check_key(L, 2, b, "append", key);
-    size_t skip = b->prefixed ? JG_PREFIX_SIZE : 0;
-    uint64_t n = jg_get_u64(key->bytes + skip) + (uint64_t)(i - 1);
-    if (n > INT64_MAX) jg_raise(L, "key_out_of_range", "append: a key past 2^63-1");
-    jg_put_u64(key->bytes + skip, n);
-  }
-}
-
-/* Is a key past the last one of the bucket? */
-static int is_past_last(jg_bucket *b, const MDB_val *key, bool *past) {
-  MDB_cursor *cursor;
-  MDB_val at = *key, value;
-  int rc = mdb_cursor_open(b->tx->txn, b->dbi, &cursor);
-  *past = false;
-  if (rc != 0) return rc;
-  rc = mdb_cursor_get(cursor, &at, &value, MDB_SET_RANGE);
-  *past = rc == MDB_NOTFOUND || (rc == 0 && !jg_in_bucket(b, &at));
-  mdb_cursor_close(cursor);
-  return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-static int raise_not_past(lua_State *L) {
-  return jg_raise(L, "not_ascending", "append: the first key is not past the bucket's last");
-}
-
-static void check_append(lua_State *L, jg_bucket *b, lua_Integer n) {
-  jg_key keys[2];
-  MDB_val value;
-  bool past;
-  bool has_list = lua_istable(L, 2);
-  if (!has_list && n > 1) append_key(L, b, n, &keys[0]); /* the last of a row is in range */
-  for (lua_Integer i = 1; i <= n; i++) {
-    jg_key *key = &keys[i & 1];
-    if (has_list || i == 1) append_key(L, b, i, key);
-    if (has_list && i > 1 && jg_compare(&key->val, &keys[~i & 1].val) <= 0)
-      jg_raise(L, "not_ascending", "append: key %I is not past the one before it", (LUAI_UACINT)i);
-    if (lua_rawgeti(L, 3, i) != LUA_TSTRING)
-      luaL_argerror(L, 3,
-                    lua_pushfstring(L, "value %I is a %s, not a string", (LUAI_UACINT)i,
-                                    luaL_typename(L, -1)));
-    check_value(L, lua_gettop(L), "append", &value);
-    lua_pop(L, 1);
-  }
-  if (n == 0 || !b->prefixed) return; /* in a tree of its own LMDB looks itself */
-  append_key(L, b, 1, &keys[0]);
-  int rc = is_past_last(b, &keys[0].val, &past);
-  if (rc != 0) jg_raise_rc(L, rc, "append");
-  if (!past) raise_not_past(L);
-}
-
-/* All has been checked. One cursor for all: LMDB then stays on the last page; a single item needs
-** none. */
-static int append_all(lua_State *L, jg_bucket *b, lua_Integer n) {
-  MDB_cursor *cursor = NULL;
-  MDB_val value;
-  jg_key key;
-  bool has_list = lua_istable(L, 2);
-  size_t skip = b->prefixed ? JG_PREFIX_SIZE : 0;
-  unsigned flags = b->prefixed ? 0 : MDB_APPEND; /* behind a prefix another bucket may follow */
-  int rc = n > 1 ? mdb_cursor_open(b->tx->txn, b->dbi, &cursor) : 0;
-  if (rc != 0) return rc;
-  append_key(L, b, 1, &key);
-  uint64_t first = has_list ? 0 : jg_get_u64(key.bytes + skip);
-  for (lua_Integer i = 1; rc == 0 && i <= n; i++) { /* nothing in here can raise */
-    if (has_list)
-      append_key(L, b, i, &key);
-    else
-      jg_put_u64(key.bytes + skip, first + (uint64_t)(i - 1));
-    lua_rawgeti(L, 3, i);
-    value.mv_data = (void *)lua_tolstring(L, -1, &value.mv_size);
-    rc = jg_put(b->tx, b->dbi, cursor, &key.val, &value, flags, escapes(b, &value));
-    if (rc == MDB_KEYEXIST && i > 1) rc = MDB_CORRUPTED; /* they ascend */
-    lua_pop(L, 1);
-  }
-  if (cursor != NULL) mdb_cursor_close(cursor);
-  return rc;
-}
-
-/* bucket:append(keys, values), or bucket:append(first, values) in a bucket of integer keys. */
-static int bucket_append(lua_State *L) {
-  jg_bucket *b = jg_self_bucket(L);
-  lua_settop(L, 3);
-  jg_check_writable(L, b->tx, "append");
-  if (!lua_istable(L, 2) && (b->record.flags & JG_INTEGER_KEYS) == 0)
-    luaL_typeerror(L, 2, "table of keys");
-  luaL_checktype(L, 3, LUA_TTABLE);
-  lua_Integer n = (lua_Integer)lua_rawlen(L, 3);
-  if (lua_istable(L, 2))
-    luaL_argcheck(L, (lua_Integer)lua_rawlen(L, 2) == n, 3, "as many values as keys expected");
-  check_append(L, b, n);
-  b->tx->writes++;
-  size_t mark = jg_ops_mark(b->tx);
-  int rc = 0;
-  do
-    if (n > 0) rc = append_all(L, b, n);
-  while (jg_again(b->tx, mark, &rc));
-  if (rc == MDB_KEYEXIST) raise_not_past(L);
-  if (rc != 0) jg_raise_rc(L, rc, "append");
-  b->tx->counts.appended += (uint64_t)n;
-  lua_pushinteger(L, n);
   return 1;
 }
 
@@ -390,7 +278,7 @@ static int bucket_delete_range(lua_State *L) {
 const luaL_Reg jg_access_methods[] = {{"get", bucket_get},
                                       {"put", bucket_put},
                                       {"delete", bucket_delete},
-                                      {"append", bucket_append},
+                                      {"append", jg_append},
                                       {"delete_range", bucket_delete_range},
                                       {"each", jg_each},
                                       {"records", jg_records},

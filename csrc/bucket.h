@@ -38,7 +38,7 @@ static inline uint64_t jg_get_u64(const unsigned char from[8]) {
          (uint64_t)from[6] << 8 | (uint64_t)from[7];
 }
 
-/* ---- bucket.c, buckets.c, access.c ------------------------------------------------ */
+/* ---- bucket.c, buckets.c, access.c, append.c ------------------------------------------------ */
 
 typedef struct jg_bucket {
   jg_handle h; /* parent: the transaction, or the bucket it is in */
@@ -104,6 +104,9 @@ int jg_compare(const MDB_val *a, const MDB_val *b); /* as LMDB orders keys */
 void jg_copy_key(jg_key *to, const jg_key *from);
 void jg_push_key(lua_State *L, const jg_bucket *b, const MDB_val *key);
 bool jg_push_value(lua_State *L, const jg_bucket *b, const MDB_val *value); /* false: a bucket */
+void jg_check_value(lua_State *L, int idx, const char *what, MDB_val *value);
+bool jg_value_escapes(const jg_bucket *b, const MDB_val *value); /* as stored in that bucket */
+int jg_append(lua_State *L);
 void jg_prefix_end(const unsigned char *prefix, unsigned char end[JG_LMDB_KEY_SIZE_MAX],
                    MDB_val *key);
 bool jg_in_bucket(const jg_bucket *b, const MDB_val *key);

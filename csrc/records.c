@@ -13,10 +13,12 @@
 **     C          4 bytes, CRC-32C over the key (8 bytes, big-endian) and all else of the value
 **     *          the rest, a field of the row: a string; it stands last
 **
-** store.pack_records makes values out of rows (tables with these fields), for bucket:append;
-** bucket:records reads them back as columns, an array for each field that has a name and is no C.
-** In between no header and no checksum becomes a Lua value.
+** store.pack_records makes values out of rows (tables with these fields), for bucket:append: one
+** string, with the size of each before it. bucket:records reads them back as columns, an array for
+** each field that has a name and is no C. In between no header, no checksum and no value becomes a
+** Lua value.
 */
+#include "journal.h"
 #include "records.h"
 
 #include <stdio.h>
@@ -24,47 +26,56 @@
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-/* The stack of pack_records(layout, first, rows [, total]): its arguments, the values, and from ROW
-** on what belongs to one row. */
-enum { LAYOUT = 1, FIRST, ROWS, TOTAL, VALUES, ROW, REST };
+/* The stack of pack_records(layout, first, rows [, total]): its arguments, what belongs to one row,
+** the names of its fields as they were found, and the buffer. */
+enum { LAYOUT = 1, FIRST, ROWS, TOTAL, ROW, REST, NAMES };
+enum { SIZE_SIZE = 4, ROOM_MAX = 1 << 20 };
 
 typedef struct pack {
   jg_layout layout;
   const char *text; /* of the layout */
   uint64_t key, total;
-  uint64_t before[JG_FIELDS_MAX]; /* of the record before, in fields that never fall */
-  unsigned char header[JG_HEADER_MAX];
+  const char *seen[JG_FIELDS_MAX]; /* the strings at NAMES */
+  uint64_t before[JG_FIELDS_MAX];  /* of the record before, in fields that never fall */
 } pack;
 
 typedef struct row {
-  uint64_t numbers[JG_FIELDS_MAX];
-  enum { ABSENT, GOOD, BAD } states[JG_FIELDS_MAX]; /* of the integers */
-  bool has_unknown;                                 /* a key that is no field */
+  uint64_t numbers[JG_FIELDS_MAX]; /* of those that are not absent */
+  uint8_t states[JG_FIELDS_MAX];   /* of the integers */
+  bool has_unknown;                /* a key that is no field */
 } row;
+
+enum { ABSENT, GOOD, BAD };
 
 static bool is_of_row(const jg_field *f) {
   return f->kind == 'I' || f->kind == '*';
 }
 
-/* The field that the string at `idx` names, or NULL. */
-static const jg_field *find_field(lua_State *L, const pack *p, int idx) {
+/* The field that the string at `idx` names, or NULL. The same string is found again by its address:
+** it is kept on the stack, so no other can have that. */
+static const jg_field *find_field(lua_State *L, pack *p, int idx) {
   size_t size;
   if (lua_type(L, idx) != LUA_TSTRING) return NULL;
   const char *name = lua_tolstring(L, idx, &size);
+  for (int i = 0; i < p->layout.count; i++)
+    if (p->seen[i] == name) return &p->layout.fields[i];
   for (int i = 0; i < p->layout.count; i++) {
     const jg_field *f = &p->layout.fields[i];
-    const char *its = p->text + f->name;
-    if (f->name_size == size && *its == *name && is_of_row(f) && memcmp(its, name, size) == 0)
-      return f;
+    if (f->name_size != size || !is_of_row(f) || memcmp(p->text + f->name, name, size) != 0)
+      continue;
+    p->seen[i] = name;
+    lua_copy(L, idx, NAMES + i);
+    return f;
   }
   return NULL;
 }
 
 /* Reads the row at ROW in one pass: its integers, and the rest to REST. */
-static void read_row(lua_State *L, const pack *p, row *r) {
-  *r = (row){.has_unknown = false};
-  lua_pushnil(L); /* REST */
+static void read_row(lua_State *L, pack *p, row *r) {
+  memset(r->states, ABSENT, sizeof r->states);
+  r->has_unknown = false;
   lua_pushnil(L);
+  lua_copy(L, -1, REST);
   while (lua_next(L, ROW)) {
     const jg_field *f = find_field(L, p, -2);
     if (f == NULL)
@@ -96,7 +107,7 @@ static bool push_fault(lua_State *L, pack *p, const row *r) {
     if (f->kind != 'I') continue;
     bool is_good = r->states[i] == GOOD || (r->states[i] == ABSENT && f->optional);
     if (!is_good || (f->ascends && r->numbers[i] < p->before[i])) return push_name(L, p, f);
-    p->before[i] = r->numbers[i];
+    if (f->ascends) p->before[i] = r->numbers[i];
   }
   if (!r->has_unknown) return false;
   for (lua_pushnil(L); lua_next(L, ROW); lua_pop(L, 1))
@@ -105,35 +116,45 @@ static bool push_fault(lua_State *L, pack *p, const row *r) {
   return true;
 }
 
-static void fill_header(lua_State *L, pack *p, const row *r, size_t rest_size) {
+static void fill_header(const pack *p, const row *r, unsigned char *at) {
   const jg_layout *l = &p->layout;
-  if (rest_size > JG_VALUE_SIZE_MAX - l->header)
-    jg_raise(L, "value_too_large", "pack_records: a value of %I bytes is over the limit of %I",
-             (LUAI_UACINT)(rest_size + l->header), (LUAI_UACINT)JG_VALUE_SIZE_MAX);
-  p->total += rest_size;
-  luaL_argcheck(L, p->total <= INT64_MAX, TOTAL, "the total passes 2^63-1");
-  unsigned char *at = p->header;
   for (int i = 0; i < l->count - 1; i++) {
     const jg_field *f = &l->fields[i];
-    at = jg_put_field(at, f->width, f->kind == 'T' ? p->total : r->numbers[i]);
+    uint64_t n = f->kind == 'T' ? p->total : r->states[i] == GOOD ? r->numbers[i] : 0;
+    at = jg_put_field(at, f->width, n);
   }
 }
 
-static void push_value(lua_State *L, pack *p, const row *r) {
-  luaL_Buffer buffer;
+/* Room for this value behind those that are there; for the first one, for all rows that are left
+** if they are like it, within reason. */
+static unsigned char *make_room(luaL_Buffer *buffer, size_t size, lua_Integer rows_left) {
+  size_t more = luaL_bufflen(buffer) > 0 ? 1 : ROOM_MAX / size;
+  if ((lua_Unsigned)rows_left < more) more = (size_t)rows_left;
+  return (unsigned char *)luaL_prepbuffsize(buffer, more > 1 ? more * size : size);
+}
+
+static void add_value(lua_State *L, pack *p, const row *r, luaL_Buffer *buffer,
+                      lua_Integer rows_left) {
   unsigned char key[8];
   size_t header = p->layout.header, rest_size;
   const char *rest = lua_tolstring(L, REST, &rest_size);
-  fill_header(L, p, r, rest_size);
+  if (rest_size > JG_VALUE_SIZE_MAX - header)
+    jg_raise(L, "value_too_large", "pack_records: a value of %I bytes is over the limit of %I",
+             (LUAI_UACINT)(rest_size + header), (LUAI_UACINT)JG_VALUE_SIZE_MAX);
+  p->total += rest_size;
+  luaL_argcheck(L, p->total <= INT64_MAX, TOTAL, "the total passes 2^63-1");
+  size_t size = SIZE_SIZE + header + rest_size;
+  unsigned char *into = make_room(buffer, size, rows_left);
+  jg_put_u32(into, header + rest_size);
+  into += SIZE_SIZE;
+  fill_header(p, r, into);
+  memcpy(into + header, rest, rest_size);
   if (p->layout.has_crc) {
     jg_put_u64(key, p->key);
-    jg_put_field(p->header + p->layout.crc_at, JG_CRC_SIZE,
-                 jg_record_checksum(&p->layout, key, p->header, rest, rest_size));
+    jg_put_field(into + p->layout.crc_at, JG_CRC_SIZE,
+                 jg_record_checksum(&p->layout, key, into, rest, rest_size));
   }
-  char *into = luaL_buffinitsize(L, &buffer, header + rest_size);
-  memcpy(into, p->header, header);
-  memcpy(into + header, rest, rest_size);
-  luaL_pushresultsize(&buffer, header + rest_size);
+  luaL_addsize(buffer, size);
 }
 
 static lua_Integer check_natural(lua_State *L, int idx) {
@@ -143,12 +164,13 @@ static lua_Integer check_natural(lua_State *L, int idx) {
   return n;
 }
 
-/* store.pack_records(layout, first, rows [, total]): an array of values, and the new total; or nil,
-** the number of the first row that is not as it should be, and the key in it that is at fault (nil:
-** it is no plain table). */
+/* store.pack_records(layout, first, rows [, total]): the values in one string, and the new total;
+** or nil, the number of the first row that is not as it should be, and the key in it that is at
+** fault (nil: it is no plain table). */
 int jg_pack_records(lua_State *L) {
   pack p = {.total = 0};
   row r;
+  luaL_Buffer buffer;
   lua_settop(L, TOTAL);
   jg_check_layout(L, LAYOUT, &p.layout);
   p.text = lua_tostring(L, LAYOUT);
@@ -158,9 +180,12 @@ int jg_pack_records(lua_State *L) {
   lua_Integer n = (lua_Integer)lua_rawlen(L, ROWS);
   if (n > 0 && p.key + (uint64_t)(n - 1) > INT64_MAX)
     jg_raise(L, "key_out_of_range", "pack_records: a key past 2^63-1");
-  lua_createtable(L, (int)(n < 1 << 16 ? n : 1 << 16), 0);
+  lua_settop(L, NAMES + JG_FIELDS_MAX - 1); /* the buffer's place is above all of these */
+  luaL_buffinit(L, &buffer);
   for (lua_Integer i = 1; i <= n; i++, p.key++) {
-    bool is_plain = lua_rawgeti(L, ROWS, i) == LUA_TTABLE && !lua_getmetatable(L, ROW);
+    lua_rawgeti(L, ROWS, i);
+    lua_replace(L, ROW);
+    bool is_plain = lua_istable(L, ROW) && !lua_getmetatable(L, ROW);
     if (is_plain) read_row(L, &p, &r);
     if (!is_plain || push_fault(L, &p, &r)) {
       if (!is_plain) lua_pushnil(L);
@@ -169,10 +194,9 @@ int jg_pack_records(lua_State *L) {
       lua_pushvalue(L, -3);
       return 3;
     }
-    push_value(L, &p, &r);
-    lua_rawseti(L, VALUES, i);
-    lua_settop(L, ROW - 1);
+    add_value(L, &p, &r, &buffer, n - i + 1);
   }
+  luaL_pushresult(&buffer);
   lua_pushinteger(L, (lua_Integer)p.total);
   return 2;
 }

@@ -56,7 +56,7 @@ function store.crc32c(s, seed) end
 ---@param first integer the key of the first value, which checksums cover
 ---@param rows table[] without metatables, each with the fields of the layout and no others
 ---@param total? integer what the sum of sizes begins with, default 0
----@return string[]|nil values nil when a row is not as it should be
+---@return string|nil values each behind its size (">s4"); nil when a row is not as it should be
 ---@return integer total of the sizes; or the number of that row
 ---@return any key at fault in that row; nil when it is no table without a metatable
 function store.pack_records(layout, first, rows, total) end
@@ -374,7 +374,7 @@ function Bucket:delete_range(from, to) end
 --- All is checked before the first is written. Raises tx_not_writable, not_ascending, key_required,
 --- key_too_large, key_out_of_range, value_too_large.
 ---@param keys jangada.store.Key[]|integer the keys, or the first of consecutive integer ones
----@param values string[]
+---@param values string[]|string the values, or one string with each behind its size (">s4")
 ---@return integer count
 function Bucket:append(keys, values) end
 

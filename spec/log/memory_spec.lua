@@ -132,7 +132,7 @@ describe("a store in memory", function()
         local bucket = tx:create_bucket("b", { keys = "integer" })
         local rows = {}
         for i = 1, 5 do rows[i] = { n = i, text = ("x"):rep(i) } end
-        bucket:append(1, store.pack_records(layout, 1, rows))
+        assert.equal(5, bucket:append(1, (store.pack_records(layout, 1, rows))))
         local function read(...) return table.pack(bucket:records(layout, ...)) end
         assert.same({ n = 5, 2, { 2, 3 }, { 3, 6 }, { "xx", "xxx" }, nil }, read(2, 3))
         assert.equal(2, read(1, 5, 3)[1])

@@ -44,6 +44,42 @@ for _, kind in ipairs(kinds) do
       end)
     end)
 
+    it("takes the values as one string, each behind its size", function()
+      with({ keys = "integer" }, function(b)
+        local long = ("x"):rep(70000)
+        assert.equal(3, b:append(5, string.pack(">s4s4s4", "5", "", long)))
+        assert.equal(0, b:append(8, ""))
+        assert.equal(2, b:append({ 9, 300 }, string.pack(">s4s4", "9", "300")))
+        assert.same({ { 5, "5" }, { 6, "" }, { 7, long }, { 9, "9" }, { 300, "300" } },
+          fresh.gather(b:each()))
+      end)
+    end)
+
+    it("writes nothing when such a string is cut short", function()
+      with({ keys = "integer" }, function(b)
+        local whole = string.pack(">s4s4", "one", "two")
+        for size = 1, #whole - 1 do
+          if size ~= 7 then -- there the first value ends
+            assert.error_matches(function() b:append(1, whole:sub(1, size)) end,
+              ("value %d is cut short"):format(size < 7 and 1 or 2))
+          end
+        end
+        assert.error_matches(function() b:append(1, "\xff\xff\xff\xff") end, "value 1 is cut")
+        assert.error_matches(function() b:append({ 1 }, whole) end, "as many values as keys")
+        raises("not_ascending", b.append, b, { 2, 1 }, whole)
+        raises("key_out_of_range", b.append, b, math.maxinteger, whole)
+        assert.same({}, fresh.gather(b:each()))
+      end)
+    end)
+
+    it("escapes values in such a string as in a table", function()
+      with(nil, function(b)
+        local magic = "\x8aJangada\r\n\x1a\n\xf3\x5c\xb9\x27"
+        b:append({ "a", "b" }, string.pack(">s4s4", magic, magic .. "T"))
+        assert.same({ { "a", magic }, { "b", magic .. "T" } }, fresh.gather(b:each()))
+      end)
+    end)
+
     it("adds many over many pages", function()
       with({ keys = "integer" }, function(b)
         local values = {}

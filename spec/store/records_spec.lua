@@ -10,11 +10,23 @@ local function hex(s)
   return (s:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
 end
 
+-- The values in what pack_records returns.
+local function split(packed)
+  local values, at = {}, 1
+  while at <= #packed do values[#values + 1], at = string.unpack(">s4", packed, at) end
+  return values
+end
+
+local function pack_one(layout, key, fields)
+  return split(store.pack_records(layout, key, { fields }))[1]
+end
+
 local function row(time, text, kind) return { time = time, text = text, kind = kind } end
 
 describe("store.pack_records", function()
   it("writes fields, sums and checksums, and the rest as it is", function()
-    local values, total = store.pack_records(LAYOUT, 7, { row(3, "hello", 1), row(4, "") }, 100)
+    local packed, total = store.pack_records(LAYOUT, 7, { row(3, "hello", 1), row(4, "") }, 100)
+    local values = split(packed)
     assert.equal("0000000000000003" .. "0000000000000069" .. "01" .. "5db9ee9b" .. "68656c6c6f",
       hex(values[1]))
     assert.equal("0000000000000004" .. "0000000000000069" .. "00", hex(values[2]:sub(1, 17)))
@@ -22,7 +34,7 @@ describe("store.pack_records", function()
   end)
 
   it("checks key, header and rest with the standard CRC-32C", function()
-    local value = store.pack_records(LAYOUT, 7, { row(3, "hello", 1) })[1]
+    local value = pack_one(LAYOUT, 7, row(3, "hello", 1))
     local covered = string.pack(">I8I8I8B", 7, 3, 5, 1) .. "hello"
     assert.equal(store.crc32c(covered), (string.unpack(">I4", value, 18)))
   end)
@@ -31,7 +43,7 @@ describe("store.pack_records", function()
     for width = 1, 8 do
       local layout, max = ("n:I%d text:*"):format(width), width == 8 and math.maxinteger
         or (1 << 8 * width) - 1
-      local value = store.pack_records(layout, 0, { { n = max, text = "" } })[1]
+      local value = pack_one(layout, 0, { n = max, text = "" })
       assert.equal(width, #value)
       assert.same({ max, "" }, { store.unpack_record(layout, 0, value) })
       for _, bad in ipairs{ max + 1, -1, 1.5, 1.0, "1" } do
@@ -43,8 +55,8 @@ describe("store.pack_records", function()
 
   it("tells which row is not as it should be, and which key of it", function()
     local function fault(...)
-      local values, i, key = store.pack_records(LAYOUT, 1, { row(1, "a"), ... })
-      assert.is_nil(values)
+      local packed, i, key = store.pack_records(LAYOUT, 1, { row(1, "a"), ... })
+      assert.is_nil(packed)
       return { i, key }
     end
     assert.same({ 2, "time" }, fault(row(nil, "a")))
@@ -65,8 +77,8 @@ describe("store.pack_records", function()
       for i, numbers in ipairs{ ... } do
         rows[i] = { time = numbers[1], n = numbers[2], text = "" }
       end
-      local values, i, key = store.pack_records(layout, 1, rows)
-      return values and #values or { i, key }
+      local packed, i, key = store.pack_records(layout, 1, rows)
+      return packed and #split(packed) or { i, key }
     end
     assert.equal(4, fault({ 3, 0 }, { 3, 0 }, { 4, 7 }, { 9, 7 }))
     assert.same({ 3, "time" }, fault({ 3, 0 }, { 3, 0 }, { 2, 0 }))
@@ -75,16 +87,50 @@ describe("store.pack_records", function()
   end)
 
   it("takes no rows, too", function()
-    assert.same({ {}, 9 }, { store.pack_records(LAYOUT, math.maxinteger, {}, 9) })
+    assert.same({ "", 9 }, { store.pack_records(LAYOUT, math.maxinteger, {}, 9) })
   end)
 
   it("ends at the last key, the largest total and the largest value", function()
     local two = { row(1, ""), row(1, "") }
     raises("key_out_of_range", store.pack_records, LAYOUT, math.maxinteger, two)
-    assert.equal(1, #store.pack_records(LAYOUT, math.maxinteger, { row(1, "") }))
+    assert.equal(1, #split(store.pack_records(LAYOUT, math.maxinteger, { row(1, "") })))
     assert.error_matches(function()
       store.pack_records(LAYOUT, 1, { row(1, "xx") }, math.maxinteger - 1)
     end, "the total passes 2%^63%-1")
+  end)
+
+  it("packs rows of very different sizes, and of the same names written differently", function()
+    local rows, expected = {}, {}
+    for i = 1, 300 do
+      local text = ("%d "):format(i):rep(i % 7 == 0 and 2000 or i % 5)
+      rows[i] = { ["ti" .. (i % 2 == 0 and "me" or "m" .. "e")] = i, text = text, kind = i % 3 }
+      expected[i] = { i, i % 3, text }
+    end
+    local values = split((store.pack_records(LAYOUT, 1, rows)))
+    assert.equal(300, #values)
+    for i, value in ipairs(values) do
+      local time, _, kind, text = store.unpack_record(LAYOUT, i, value)
+      assert.same(expected[i], { time, kind, text })
+    end
+  end)
+
+  it("knows a name from another of its length in each row", function()
+    local rows = { row(1, "a"), row(2, "b"), { time = 3, tex1 = "c" } }
+    local packed, i, key = store.pack_records(LAYOUT, 1, rows)
+    assert.is_nil(packed)
+    assert.same({ 3, "text" }, { i, key })
+    rows[3] = { time = 3, text = "c", kinb = 1 }
+    packed, i, key = store.pack_records(LAYOUT, 1, rows)
+    assert.is_nil(packed)
+    assert.same({ 3, "kinb" }, { i, key })
+  end)
+
+  it("takes a long name, too", function()
+    local long = ("n"):rep(60) -- such strings are not one and the same in Lua
+    local rows = {}
+    for i = 1, 5 do rows[i] = { [("n"):rep(59) .. "n"] = i, text = "x" } end
+    local values = split((store.pack_records(long .. ":I2 text:*", 1, rows)))
+    for i = 1, 5 do assert.equal(string.pack(">I2", i) .. "x", values[i]) end
   end)
 
   it("refuses other arguments", function()
@@ -127,7 +173,7 @@ end)
 
 describe("store.unpack_record", function()
   it("finds every flipped bit, a cut at every length, and a wrong key", function()
-    local value = store.pack_records(LAYOUT, 7, { row(3, "hello", 1) })[1]
+    local value = pack_one(LAYOUT, 7, row(3, "hello", 1))
     assert.same({ 3, 5, 1, "hello" }, { store.unpack_record(LAYOUT, 7, value) })
     for position = 1, #value do
       for bit = 0, 7 do
@@ -147,7 +193,7 @@ describe("store.unpack_record", function()
   end)
 
   it("gives no field without a name, and checks nothing without a checksum", function()
-    local value = store.pack_records(LAYOUT, 7, { row(3, "hello", 1) })[1]
+    local value = pack_one(LAYOUT, 7, row(3, "hello", 1))
     assert.same({ 3, 1, "hello" },
       { store.unpack_record("time:I8 :T kind:I1 :C text:*", 7, value) })
     assert.same({ 3, value:sub(9) }, { store.unpack_record("time:I8 text:*", 99, value) })

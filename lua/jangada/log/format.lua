@@ -42,7 +42,8 @@ format.HEADER_SIZE = 21
 ---@return string value
 function format.encode(index, term, type, data, position)
   local entry = { term = term, type = type, data = data }
-  return store.pack_records(format.ENTRY, index, { entry }, (position or #data) - #data)[1]
+  local packed = store.pack_records(format.ENTRY, index, { entry }, (position or #data) - #data)
+  return (unpack(">s4", packed))
 end
 
 --- Reads an entry. Raises `log_damaged`, naming the index, if a single bit of it has changed.

@@ -98,6 +98,12 @@ function Bucket:put(key, value)
   insert(self, key, value)
 end
 
+local function split(packed)
+  local values, at = {}, 1
+  while at <= #packed do values[#values + 1], at = string.unpack(">s4", packed, at) end
+  return values
+end
+
 function Bucket:delete(key)
   return self:delete_range(key, key) > 0
 end
@@ -109,7 +115,9 @@ function Bucket:delete_range(from, to)
   return #removed.keys
 end
 
+-- The values are a table, or one string that store.pack_records made.
 function Bucket:append(first, values)
+  if type(values) == "string" then values = split(values) end
   if self.high >= self.low and self.keys[self.high] >= first then
     raise("not_ascending", "append: the first key is not past the bucket's last")
   end

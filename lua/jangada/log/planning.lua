@@ -25,7 +25,7 @@ local planning = {}
 ---@field base_position integer
 ---@field first integer where entries begin
 ---@field entries table[]|nil
----@field values string[]|nil
+---@field values string|nil
 ---@field before integer position before the entries
 ---@field after integer|nil position after them
 

@@ -58,7 +58,7 @@ end
 ---@param position integer before them
 ---@param term_before integer the term of the entry before them
 ---@param term integer the current term once the save is done
----@return string[] values
+---@return string values
 ---@return integer position after them
 function writing.pack(entries, first, position, term_before, term)
   local values, after, key = pack_records(ENTRY, first, entries, position)
@@ -89,7 +89,7 @@ end
 ---@param meta table|nil needed where they are of another term than the last one
 ---@param now jangada.log.Now
 ---@param entries table[]
----@param values string[] the same as they are stored
+---@param values string the same as they are stored
 ---@param position integer after them
 function writing.append(bucket, meta, now, entries, values, position)
   bucket:append(now.last + 1, values)
