@@ -40,7 +40,7 @@ static bool copy(jg_db *db, const char *path, jg_failure *f) {
 ** made under another name and linked: `path` is a whole file or none, and is not overwritten. */
 static int db_backup(lua_State *L) {
   size_t size;
-  jg_db *db = jg_check_db(L, 1);
+  jg_db *db = jg_self_db(L);
   luaL_checktype(L, 2, LUA_TSTRING);
   const char *path = lua_tolstring(L, 2, &size);
   luaL_argcheck(L, size > 0, 2, "the path is empty");

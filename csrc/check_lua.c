@@ -104,7 +104,7 @@ static void check_ended(lua_State *L, jg_checker *k, const watch *w, int rc) {
   if (rc == 0) return;
   jg_checker_drop(k);
   if (w->raised) lua_error(L);
-  if (rc == JG_CHECK_STOPPED) jg_check_db(L, SUBJECT); /* closed or forked by `progress` */
+  if (rc == JG_CHECK_STOPPED) jg_self_db(L); /* closed or forked by `progress` */
   if (rc < 0) jg_raise(L, "in_use", "check: the file is being written to all the time");
   jg_raise_rc(L, rc, "check");
 }
@@ -156,7 +156,7 @@ static int push_verdict(lua_State *L, jg_checker *k) {
 
 static int db_check(lua_State *L) {
   static const char *const known[] = {"findings_max", "progress", NULL};
-  jg_check_db(L, SUBJECT);
+  jg_self_db(L);
   jg_checker *k = prepare(L, known);
   lua_Integer max = findings_max(L);
   int rc = JG_CHECK_MOVED;

@@ -41,17 +41,18 @@ static void reset_dirty(jg_journal *j) {
 }
 
 /* Pages that one interval frees can be used only in the next: a small map needs short ones. */
-static bool is_due(const jg_db *db) {
+static bool is_due(const jg_db *db, bool asks_age) {
   const jg_journal *j = db->journal;
   MDB_envinfo info;
   if (j->lsn == j->checkpoint_lsn) return false;
   mdb_env_info(db->env, &info);
   uint64_t pages = dirty_pages(db);
+  bool is_much =
+      j->wants_checkpoint || pages > DIRTY_PAGES_MAX || pages > info.me_mapsize / db->page_size / 8;
+  bool may_be_old = asks_age && j->disk == &j->posix;
+  if (!is_much && !may_be_old) return false; /* most commits do not look at the clock */
   int64_t now_us = jg_now_us();
-  bool is_old = j->disk == &j->posix && now_us - j->first_us > AGE_MAX_US;
-  bool is_due = j->wants_checkpoint || pages > DIRTY_PAGES_MAX ||
-                pages > info.me_mapsize / db->page_size / 8 || is_old;
-  return is_due && now_us >= j->retry_us;
+  return (is_much || now_us - j->first_us > AGE_MAX_US) && now_us >= j->retry_us;
 }
 
 /* What is acknowledged must fit into the file: near its end each commit is a checkpoint, which can
@@ -214,7 +215,7 @@ int jg_journal_prepare_write(jg_db *db) {
   if (rc != 0) return rc;
   if (j->marker_clean || mdb_txn_id(parent) != j->checkpoint_txn_id + 1)
     return switch_epoch(db, false, j->lsn);
-  if (is_due(db)) jg_checkpoint(db, false);
+  if (is_due(db, true)) jg_checkpoint(db, false);
   return atomic_load(&j->failed);
 }
 
@@ -297,6 +298,6 @@ int jg_journal_commit(jg_tx *tx, bool wait) {
   j->offset += size;
   rc = commit_child(db, txn);
   if (rc != 0 && atomic_load(&j->failed) == 0) rc = 0; /* rebuilt, with this commit in it */
-  if (rc == 0 && is_due(db)) jg_checkpoint(db, false);
+  if (rc == 0 && is_due(db, false)) jg_checkpoint(db, false);
   return rc;
 }

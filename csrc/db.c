@@ -29,10 +29,14 @@ void jg_check_serving(lua_State *L, const jg_db *db) {
     jg_raise_journal(L, db, 0, db->path);
 }
 
-jg_db *jg_check_db(lua_State *L, int idx) {
-  jg_db *db = jg_check_handle(L, idx, JG_DB);
+void jg_check_open(lua_State *L, const jg_db *db) {
   if (!db->h.open) jg_raise(L, "db_closed", "the DB is closed");
   jg_check_serving(L, db);
+}
+
+jg_db *jg_self_db(lua_State *L) {
+  jg_db *db = jg_self(L, JG_DB);
+  jg_check_open(L, db);
   return db;
 }
 
@@ -126,13 +130,13 @@ static void push_writer(lua_State *L, const jg_db *db) {
 }
 
 static int db_write_tx(lua_State *L) {
-  push_writer(L, jg_check_db(L, 1));
+  push_writer(L, jg_self_db(L));
   return 1;
 }
 
 /* fn(tx, ...) in a transaction of its own; returns what fn returns. */
 static int run(lua_State *L, bool writable) {
-  jg_check_db(L, 1);
+  jg_self_db(L);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   int args = lua_gettop(L) - 2;
   luaL_checkstack(L, args + 8, "too many arguments");
@@ -169,7 +173,7 @@ static int db_view(lua_State *L) {
 
 /* db:batch{fn, ...}: all in one commit, and one that fails is undone alone (Bolt 87 to 90). */
 static int db_batch(lua_State *L) {
-  jg_check_db(L, 1);
+  jg_self_db(L);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   lua_Integer n = (lua_Integer)lua_rawlen(L, 2);
@@ -187,7 +191,7 @@ static int db_batch(lua_State *L) {
 
 static int db_begin(lua_State *L) {
   static const char *const kinds[] = {"read", "write", NULL};
-  jg_check_db(L, 1);
+  jg_self_db(L);
   luaL_checktype(L, 2, LUA_TSTRING);
   jg_tx_begin(L, 1, luaL_checkoption(L, 2, NULL, kinds) == 1 ? JG_WRITES : JG_SNAPSHOT);
   return 1;
@@ -237,7 +241,7 @@ static void close_all(lua_State *L, jg_db *db) {
 
 static int db_close(lua_State *L) {
   static const char *const known[] = {"force", NULL};
-  jg_db *db = jg_check_handle(L, 1, JG_DB);
+  jg_db *db = jg_self(L, JG_DB);
   jg_options_known(L, 2, known);
   bool force = jg_option_boolean(L, 2, "force", false);
   if (!db->h.open) return 0; /* Bolt: closing twice is no error */
@@ -258,7 +262,7 @@ static int db_close(lua_State *L) {
 
 /* db:abandon(): drops it as a crash would, for tests and simulation. */
 static int db_abandon(lua_State *L) {
-  jg_db *db = jg_check_handle(L, 1, JG_DB);
+  jg_db *db = jg_self(L, JG_DB);
   if (!db->h.open) return 0;
   jg_check_process(L, db);
   if (db->journal != NULL && db->journal->views > 0)
@@ -270,7 +274,7 @@ static int db_abandon(lua_State *L) {
 
 /* __gc and __close */
 static int db_release(lua_State *L) {
-  jg_db *db = jg_check_handle(L, 1, JG_DB);
+  jg_db *db = jg_self(L, JG_DB);
   if (db->h.open) close_all(L, db);
   return 0;
 }
@@ -278,24 +282,24 @@ static int db_release(lua_State *L) {
 /* ---- what it tells ------------------------------------------------------------------------- */
 
 static int db_path(lua_State *L) {
-  jg_db *db = jg_check_handle(L, 1, JG_DB);
+  jg_db *db = jg_self(L, JG_DB);
   lua_pushstring(L, db->h.open ? db->path : "");
   return 1;
 }
 
 static int db_is_read_only(lua_State *L) {
-  lua_pushboolean(L, jg_check_db(L, 1)->read_only);
+  lua_pushboolean(L, jg_self_db(L)->read_only);
   return 1;
 }
 
 static int db_key_size_max(lua_State *L) {
-  jg_check_handle(L, 1, JG_DB);
+  jg_self(L, JG_DB);
   lua_pushinteger(L, JG_KEY_SIZE_MAX);
   return 1;
 }
 
 static int db_tostring(lua_State *L) {
-  jg_db *db = jg_check_handle(L, 1, JG_DB);
+  jg_db *db = jg_self(L, JG_DB);
   lua_pushfstring(L, "jangada.DB: %p (%s)", (void *)db, db->h.open ? db->path : "closed");
   return 1;
 }

@@ -93,7 +93,7 @@ void jg_tx_handlers(lua_State *L, int idx, jg_outcome outcome, lua_Integer from,
 }
 
 static int add_handler(lua_State *L, jg_outcome outcome, const char *what) {
-  jg_tx *tx = jg_check_tx(L, 1);
+  jg_tx *tx = jg_self_tx(L);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   jg_check_writable(L, tx, what);
   int kind = lua_getiuservalue(L, 1, HANDLERS);

@@ -177,7 +177,8 @@ int jg_db_refresh(jg_db *db, bool writable); /* before a transaction begins */
 void jg_db_end_orphan(jg_db *db);
 int jg_db_begin_txn(jg_db *db, unsigned flags, MDB_txn **txn);
 extern const luaL_Reg jg_db_stats_methods[], jg_backup_methods[];
-jg_db *jg_check_db(lua_State *L, int idx);
+jg_db *jg_self_db(lua_State *L); /* only in a method of DB: open and serving */
+void jg_check_open(lua_State *L, const jg_db *db);
 void jg_check_process(lua_State *L, const jg_db *db); /* forked, wrong_thread */
 void jg_check_serving(lua_State *L, const jg_db *db); /* and poisoned */
 void jg_db_set_writer(lua_State *L, int db_idx);
@@ -231,7 +232,7 @@ struct jg_tx {
   jg_counts counts;
 };
 
-jg_tx *jg_check_tx(lua_State *L, int idx);
+jg_tx *jg_self_tx(lua_State *L); /* only in a method of Tx: usable */
 void jg_check_usable(lua_State *L, const jg_tx *tx); /* tx_closed, tx_failed, and its DB's */
 void jg_check_writable(lua_State *L, const jg_tx *tx, const char *what);
 enum { JG_WRITES = 1, JG_MANAGED = 2, JG_SNAPSHOT = 4 };     /* the last: it reads X alone */

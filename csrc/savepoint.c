@@ -61,7 +61,7 @@ static bool run(lua_State *L, jg_tx *tx, int args, int results) {
 
 /* tx:savepoint(fn, ...) runs fn(tx, ...) and returns what it returns. */
 int jg_tx_savepoint(lua_State *L) {
-  jg_tx *tx = jg_check_tx(L, 1);
+  jg_tx *tx = jg_self_tx(L);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   jg_check_writable(L, tx, "savepoint");
   luaL_checkstack(L, 8, "too many arguments");
@@ -74,7 +74,8 @@ int jg_tx_savepoint(lua_State *L) {
 /* The body of db:batch: each function of the list at index 2 in a savepoint of its own. Returns
 ** the results, and the errors by position or nil. */
 int jg_tx_batch(lua_State *L) {
-  jg_tx *tx = jg_check_tx(L, 1);
+  jg_tx *tx = lua_touserdata(L, 1);
+  jg_check_usable(L, tx);
   lua_Integer n = (lua_Integer)lua_rawlen(L, 2);
   bool failed = false;
   lua_createtable(L, (int)n, 0);

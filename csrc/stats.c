@@ -90,7 +90,7 @@ static uint64_t age_of(const reader *r, size_t last_tx_id) {
 /* db:readers(): the open snapshots of all processes, {pid=, tx_id=, age=} each; age is the number
 ** of commits since. Slots of dead processes are cleared first; the second result says how many. */
 static int db_readers(lua_State *L) {
-  jg_db *db = jg_check_db(L, 1);
+  jg_db *db = jg_self_db(L);
   reader *list;
   MDB_envinfo info;
   int dead = 0;
@@ -133,7 +133,7 @@ static uint64_t oldest_reader_age(jg_db *db) {
 
 static int db_info(lua_State *L) {
   static const char *const durabilities[] = {"commit", "none", "journal"};
-  jg_db *db = jg_check_db(L, 1);
+  jg_db *db = jg_self_db(L);
   MDB_envinfo info;
   struct stat st;
   mdb_env_info(db->env, &info);
@@ -181,7 +181,7 @@ static int count_free_pages(MDB_txn *txn, uint64_t *pages) {
 }
 
 static int db_stats(lua_State *L) {
-  jg_db *db = jg_check_db(L, 1);
+  jg_db *db = jg_self_db(L);
   MDB_txn *txn;
   uint64_t free_pages = 0, open_reads = 0, open_writes = db->writer != NULL;
   MDB_envinfo info;

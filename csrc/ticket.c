@@ -125,7 +125,7 @@ int jg_tx_commit_ticket(lua_State *L) {
 
 /* Pushes its DB. */
 static ticket *check_ticket(lua_State *L) {
-  ticket *t = jg_check_handle(L, 1, JG_TICKET);
+  ticket *t = jg_self(L, JG_TICKET);
   lua_settop(L, 2);
   lua_getiuservalue(L, 1, 1);
   if (t->db->h.open || jg_is_forked(t->db)) jg_check_serving(L, t->db);
@@ -162,13 +162,13 @@ static int ticket_wait(lua_State *L) {
 }
 
 static int ticket_id(lua_State *L) {
-  ticket *t = jg_check_handle(L, 1, JG_TICKET);
+  ticket *t = jg_self(L, JG_TICKET);
   lua_pushinteger(L, (lua_Integer)t->lsn);
   return 1;
 }
 
 static int ticket_tostring(lua_State *L) {
-  ticket *t = jg_check_handle(L, 1, JG_TICKET);
+  ticket *t = jg_self(L, JG_TICKET);
   lua_pushfstring(L, "jangada.Ticket: commit %I (%s)", (LUAI_UACINT)t->lsn,
                   t->lsn <= durable_lsn(t->db) ? "durable" : "not durable yet");
   return 1;
@@ -178,7 +178,7 @@ static int ticket_tostring(lua_State *L) {
 
 /* db:sync(), db:flush(): all that is committed is durable on return. */
 static int db_flush(lua_State *L) {
-  jg_db *db = jg_check_db(L, 1);
+  jg_db *db = jg_self_db(L);
   if (db->read_only) jg_raise(L, "db_read_only", "flush: %s: opened read_only", db->path);
   int rc = db->journal != NULL ? jg_journal_flush(db->journal) : mdb_env_sync(db->env, 1);
   if (rc != 0) jg_raise_journal(L, db, rc, "flush");
@@ -197,7 +197,7 @@ void jg_db_checkpoint(lua_State *L, jg_db *db, const char *what, bool clean) {
 
 /* db:checkpoint(): all that is committed is in the file itself, and flushed. */
 static int db_checkpoint(lua_State *L) {
-  jg_db *db = jg_check_db(L, 1);
+  jg_db *db = jg_self_db(L);
   if (db->journal == NULL) return db_flush(L);
   jg_db_checkpoint(L, db, "checkpoint", db->journal->marker_clean);
   drain(db);
@@ -207,7 +207,7 @@ static int db_checkpoint(lua_State *L) {
 
 /* db:durable_fd(): readable when commits became durable since a ticket was last looked at. */
 static int db_durable_fd(lua_State *L) {
-  jg_db *db = jg_check_db(L, 1);
+  jg_db *db = jg_self_db(L);
   jg_journal *j = db->journal;
   if (j == NULL)
     jg_raise(L, "incompatible", "durable_fd: %s: durability is not 'journal'", db->path);

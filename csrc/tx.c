@@ -28,8 +28,8 @@ void jg_check_usable(lua_State *L, const jg_tx *tx) {
   if (tx->txn == NULL) jg_raise(L, "tx_failed", "the transaction can only be rolled back");
 }
 
-jg_tx *jg_check_tx(lua_State *L, int idx) {
-  jg_tx *tx = jg_check_handle(L, idx, JG_TX);
+jg_tx *jg_self_tx(lua_State *L) {
+  jg_tx *tx = jg_self(L, JG_TX);
   jg_check_usable(L, tx);
   return tx;
 }
@@ -138,7 +138,8 @@ jg_tx *jg_tx_begin(lua_State *L, int db_idx, unsigned kind) {
   jg_set_class(L, JG_TX);
   lua_pushvalue(L, db_idx);
   lua_setiuservalue(L, -2, OWNER);
-  jg_db *db = jg_check_db(L, db_idx);
+  jg_db *db = lua_touserdata(L, db_idx);
+  jg_check_open(L, db); /* a finalizer may have closed it */
   if (writable && db->read_only) jg_raise(L, "db_read_only", "%s: opened read_only", db->path);
   if ((writable || db->journal != NULL) && db->writer != NULL)
     lua_gc(L, LUA_GCCOLLECT); /* one that was left to us? */
@@ -240,7 +241,7 @@ void jg_tx_rollback(lua_State *L, int idx, bool failing) {
 }
 
 static jg_tx *check_endable(lua_State *L, const char *what) {
-  jg_tx *tx = jg_check_tx(L, 1);
+  jg_tx *tx = jg_self_tx(L);
   if (tx->managed)
     jg_raise(L, "tx_managed", "%s: update and view end their transaction themselves", what);
   if (tx->level > 1) jg_raise(L, "savepoint_active", "%s: a savepoint is open", what);
@@ -265,7 +266,7 @@ static int tx_rollback(lua_State *L) {
 
 /* __gc and __close: what was not committed never was. */
 static int tx_release(lua_State *L) {
-  jg_check_handle(L, 1, JG_TX);
+  jg_self(L, JG_TX);
   jg_tx_rollback(L, 1, false);
   return 0;
 }
@@ -273,40 +274,40 @@ static int tx_release(lua_State *L) {
 /* ---- what it tells ------------------------------------------------------------------------- */
 
 static int tx_id(lua_State *L) {
-  jg_tx *tx = jg_check_handle(L, 1, JG_TX);
+  jg_tx *tx = jg_self(L, JG_TX);
   bool has_lsn = tx->h.open && tx->db->journal != NULL;
   lua_pushinteger(L, !tx->h.open ? -1 : has_lsn ? (lua_Integer)tx->lsn : (lua_Integer)tx->id);
   return 1;
 }
 
 static int tx_is_writable(lua_State *L) {
-  jg_tx *tx = jg_check_handle(L, 1, JG_TX);
+  jg_tx *tx = jg_self(L, JG_TX);
   lua_pushboolean(L, tx->writable);
   return 1;
 }
 
 static int tx_db(lua_State *L) {
-  jg_check_handle(L, 1, JG_TX);
+  jg_self(L, JG_TX);
   lua_getiuservalue(L, 1, OWNER);
   return 1;
 }
 
 /* Bytes up to the last page in use when the transaction began (Bolt 30). */
 static int tx_size(lua_State *L) {
-  jg_tx *tx = jg_check_handle(L, 1, JG_TX);
+  jg_tx *tx = jg_self(L, JG_TX);
   lua_pushinteger(L, tx->h.open ? (lua_Integer)tx->size : 0);
   return 1;
 }
 
 static int tx_stats(lua_State *L) {
-  jg_tx *tx = jg_check_handle(L, 1, JG_TX);
+  jg_tx *tx = jg_self(L, JG_TX);
   lua_createtable(L, 0, 8);
   jg_push_counts(L, &tx->counts);
   return 1;
 }
 
 static int tx_tostring(lua_State *L) {
-  jg_tx *tx = jg_check_handle(L, 1, JG_TX);
+  jg_tx *tx = jg_self(L, JG_TX);
   lua_pushfstring(L, "jangada.Tx: %p (%s)", (void *)tx,
                   !tx->h.open    ? "closed"
                   : tx->writable ? "write"
@@ -317,27 +318,27 @@ static int tx_tostring(lua_State *L) {
 /* ---- top-level buckets --------------------------------------------------------------------- */
 
 static int tx_bucket(lua_State *L) {
-  return jg_bucket_lookup(L, 1, jg_check_tx(L, 1), NULL);
+  return jg_bucket_lookup(L, 1, jg_self_tx(L), NULL);
 }
 
 static int tx_create_bucket(lua_State *L) {
-  return jg_bucket_create(L, 1, jg_check_tx(L, 1), NULL, false);
+  return jg_bucket_create(L, 1, jg_self_tx(L), NULL, false);
 }
 
 static int tx_ensure_bucket(lua_State *L) {
-  return jg_bucket_create(L, 1, jg_check_tx(L, 1), NULL, true);
+  return jg_bucket_create(L, 1, jg_self_tx(L), NULL, true);
 }
 
 static int tx_delete_bucket(lua_State *L) {
-  return jg_bucket_delete(L, 1, jg_check_tx(L, 1), NULL);
+  return jg_bucket_delete(L, 1, jg_self_tx(L), NULL);
 }
 
 static int tx_move_bucket(lua_State *L) {
-  return jg_bucket_move(L, 1, jg_check_tx(L, 1), NULL);
+  return jg_bucket_move(L, 1, jg_self_tx(L), NULL);
 }
 
 static int tx_buckets(lua_State *L) {
-  return jg_buckets(L, 1, jg_check_tx(L, 1), NULL);
+  return jg_buckets(L, 1, jg_self_tx(L), NULL);
 }
 
 static const luaL_Reg methods[] = {{"bucket", tx_bucket},

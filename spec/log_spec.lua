@@ -248,6 +248,7 @@ for _, kind in ipairs(logs.kinds) do
         { entries = { { term = 7, data = "x", type = "a" } } },
         { entries = { { term = 7, data = 5 } } }, { first = 3 },
         { entries = { setmetatable({ term = 7, data = "x" }, {}) } },
+        { entries = entries_of(6), first = 10.0 },
         { entries = entries_of(7), first = 0 }, { entries = entries_of(7), first = "10" },
       } do
         raises("log_bad_field", log.save, log, fields)

@@ -159,11 +159,7 @@ end
 ---  ({index=, term=, position=, info=} or a snapshot_writer), compact (the last index to remove),
 ---  applied (integer), stable (a table of strings, false for those to remove)
 function Log:save(fields)
-  rules.check_names(fields)
-  if fields.snapshot ~= nil or fields.compact ~= nil or fields.applied ~= nil
-    or fields.stable ~= nil then
-    return require("jangada.log.planning").save(self, fields)
-  end
+  if rules.check_names(fields) then return require("jangada.log.planning").save(self, fields) end
   saving.save_fields(self, fields.term, fields.vote, fields.commit, fields.entries, fields.first)
 end
 

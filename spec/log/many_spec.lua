@@ -170,6 +170,8 @@ describe("a log in a file that other processes write to", function()
       if index == 5 and seen == 5 then one:save{ entries = entries_of(4) } end
     end
     assert.equal(6, seen)
+    two:save{ entries = entries_of(4) }
+    assert.equal(7, one:last_index())
     logs.save_snapshot(one, { index = 2, term = 2 }, ("x"):rep(2 << 20), { commit = 3 })
     assert.equal(2 << 20, #logs.data_of(two))
     two:save{ compact = 2 }

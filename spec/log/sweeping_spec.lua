@@ -67,13 +67,15 @@ for _, kind in ipairs(logs.kinds) do
     end)
 
     it("goes faster than entries come", function()
-      local db = kind.open()
-      local log = filled(db, 6000)
-      log:save{ compact = 6000 }
       local entries = {}
       for i = 1, 1000 do entries[i] = { term = 1, data = "new" } end
-      log:save{ entries = entries }
-      assert.is_true(entries_in(db) < 1904)
+      for _, compacted in ipairs{ 6000, 5990 } do -- all of it, or nearly
+        local db = kind.open()
+        local log = filled(db, 6000)
+        log:save{ compact = compacted }
+        log:save{ entries = entries }
+        assert.is_true(entries_in(db) < 1904)
+      end
     end)
 
     it("comes back with the transaction that is rolled back", function()

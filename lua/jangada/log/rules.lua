@@ -13,8 +13,9 @@ rules.TYPE_MAX = 255
 rules.INFO_MAX = 1 << 16 -- bytes that go with a snapshot's index and term
 rules.STABLE_KEY_MAX = 496 -- bytes: with "stable/" before it, as many as a key of the store has
 
-local FIELDS <const> = { term = true, vote = true, commit = true, entries = true, first = true,
-  snapshot = true, compact = true, applied = true, stable = true }
+-- Those of most saves, and those that need a plan (planning.lua).
+local COMMON <const> = { term = true, vote = true, commit = true, entries = true, first = true }
+local PLANNED <const> = { snapshot = true, compact = true, applied = true, stable = true }
 local SNAPSHOT_FIELDS <const> = { index = true, term = true, position = true, info = true,
   size = true }
 
@@ -27,21 +28,25 @@ local function check_integer(what, value, min)
   end
 end
 
-local function check_known(what, fields, known)
-  for name in next, fields do
-    if not known[name] then
-      raise("log_bad_field", "%s has no field %q", what, tostring(name))
-    end
-  end
+local function refuse_name(what, name)
+  raise("log_bad_field", "%s has no field %q", what, tostring(name))
 end
 
 --- A misspelt field would be lost in silence.
 ---@param fields table
+---@return boolean is_planned whether there is one that planning.lua sees to
 function rules.check_names(fields)
   if type(fields) ~= "table" then
     raise("log_bad_field", "save takes a table of fields, not %s", tostring(fields))
   end
-  check_known("save", fields, FIELDS)
+  local is_planned = false
+  for name in next, fields do
+    if not COMMON[name] then
+      if not PLANNED[name] then refuse_name("save", name) end
+      is_planned = true
+    end
+  end
+  return is_planned
 end
 
 --- An index that is asked for.
@@ -94,7 +99,9 @@ function rules.check_snapshot_fields(snapshot)
     raise("log_bad_field", "a snapshot is a table {index=, term=} or a snapshot_writer, not %s",
       tostring(snapshot))
   end
-  check_known("a snapshot", snapshot, SNAPSHOT_FIELDS)
+  for name in next, snapshot do
+    if not SNAPSHOT_FIELDS[name] then refuse_name("a snapshot", name) end
+  end
   check_integer("the snapshot's index", snapshot.index, 1)
   check_integer("the snapshot's term", snapshot.term, 1)
   if snapshot.position ~= nil then
