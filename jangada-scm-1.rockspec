@@ -202,6 +202,7 @@ build = {
     ["jangada.lab.machine"] = "lua/jangada/lab/machine.lua",
     ["jangada.lab.network"] = "lua/jangada/lab/network.lua",
     ["jangada.lab.novelty"] = "lua/jangada/lab/novelty.lua",
+    ["jangada.lab.options"] = "lua/jangada/lab/options.lua",
     ["jangada.lab.oracle"] = "lua/jangada/lab/oracle.lua",
     ["jangada.lab.power"] = "lua/jangada/lab/power.lua",
     ["jangada.lab.recording"] = "lua/jangada/lab/recording.lua",

@@ -10,7 +10,6 @@
 local delays = require "jangada.lab.delays"
 local disks = require "jangada.lab.disk"
 local draws = require "jangada.lab.draws"
-local errors = require "jangada.errors"
 local faults = require "jangada.lab.faults"
 local invariants = require "jangada.lab.invariants"
 local kv = require "jangada.lab.kv"
@@ -18,6 +17,7 @@ local lives = require "jangada.lab.liveness"
 local machines = require "jangada.lab.machine"
 local networks = require "jangada.lab.network"
 local node = require "jangada.node"
+local options = require "jangada.lab.options"
 local oracles = require "jangada.lab.oracle"
 local plain = require "jangada.node.plain"
 local streams = require "jangada.lab.stream"
@@ -27,62 +27,43 @@ local worlds = require "jangada.lab.world"
 local M = {}
 
 local NODES_MAX <const> = 64
-local DURABILITIES <const> = {none = true, commit = true, journal = true}
 
--- The options of lab.new: the type of each, and its default.
-local known = {
-  seed = {"integer", 1}, nodes = {"integer", 3}, protocol = {"any"}, options = {"table"},
-  network = {"table"}, durability = {"string"}, directory = {"string"}, disk = {"table"},
-  faults = {"table"}, clients = {"table"}, invariants = {"table"}, observe = {"function"},
-  events_max = {"integer", 10000000}, queue_max = {"integer", 200000},
-  messages_max = {"integer", 100000}, memory_max = {"number", 2048},
-  requests_max = {"integer", math.maxinteger}, operations_max = {"integer", math.maxinteger},
-  maybe_rate = {"number", 0.05}, hopeless = {"boolean", false},
-  liveness = {"table"}, choose = {"function"}, draws = {"table"},
-}
-
-local function type_of(value)
-  return math.type(value) == "integer" and "integer" or type(value)
+local function is_client(client)
+  return type(client) == "function"
+    or type(client) == "table" and type(client.start) == "function"
 end
 
+local memory = {text = "a number of MiB, over 0", is = function(value)
+  return type(value) == "number" and value > 0
+end}
+
+-- The options of lab.new: the kind of each, and its default.
+local RULES <const> = {
+  seed = {options.integer(), 1}, nodes = {options.integer(1, NODES_MAX), 3},
+  protocol = {options.any}, options = {options.table}, network = {options.table},
+  durability = {options.one_of{"none", "commit", "journal"}}, directory = {options.path},
+  disk = {options.table}, faults = {options.table},
+  clients = {options.list(is_client, "a list of functions, and of objects with a function start",
+    "shared")}, -- which is that of lab.kv_clients
+  invariants = {options.table}, observe = {options.fn},
+  events_max = {options.integer(1), 10000000}, queue_max = {options.integer(1), 200000},
+  messages_max = {options.integer(1), 100000}, memory_max = {memory, 2048},
+  requests_max = {options.integer(0), math.maxinteger},
+  operations_max = {options.integer(0), math.maxinteger},
+  maybe_rate = {options.rate, 0.05}, hopeless = {options.boolean, false},
+  liveness = {options.table}, choose = {options.fn}, draws = {options.table},
+}
+
 local function read_options(given)
-  local config = {}
-  for name, value in pairs(given) do
-    local rule = known[name]
-    if not rule then errors.raise("option_unknown", "lab.new has no option %s", tostring(name)) end
-    if rule[1] ~= "any" and type_of(value) ~= rule[1] and type(value) ~= rule[1] then
-      errors.raise("option_invalid", "the option %s is of type %s, not %s", name, rule[1],
-        type_of(value))
-    end
-    config[name] = value
-  end
-  for name, rule in pairs(known) do
-    if config[name] == nil then config[name] = rule[2] end
-  end
-  if config.nodes < 1 or config.nodes > NODES_MAX then
-    errors.raise("option_invalid", "a world has 1 to %d nodes, not %d", NODES_MAX, config.nodes)
-  end
+  local config = options.read("lab.new", given, RULES)
   config.durability = config.durability or config.directory and "none" or "journal"
-  if not DURABILITIES[config.durability] then
-    errors.raise("option_invalid", "durability is none, commit or journal, not %s",
-      config.durability)
-  end
-  for _, name in ipairs{"requests_max", "operations_max"} do
-    if config[name] < 0 then
-      errors.raise("option_invalid", "%s is 0 or more, not %d", name, config[name])
-    end
-  end
   return config
 end
 
 -- The law of how long disks take for a flush, false for no time.
 local function read_disk(given)
-  for name in pairs(given) do
-    if name ~= "flush_ms" then
-      errors.raise("option_unknown", "a disk has no option %s", tostring(name))
-    end
-  end
-  return given.flush_ms ~= nil and delays.law(given.flush_ms, "flush_ms")
+  given = options.read("disk", given, {flush_ms = {options.any}})
+  return given.flush_ms ~= nil and delays.law(given.flush_ms, "flush_ms of disk")
 end
 
 local function others(ids, id)
@@ -124,16 +105,19 @@ end
 ---  operations_max how many commands each lab.stream submits, how many operations lab.kv_clients do
 ---  draws         what node:random gives, instead of what the seed says (jangada.lab.draws)
 ---  maybe_rate    how often node:maybe is true (0.05)
+---  hopeless      whether there may be what no protocol has to survive, such as amnesia (false)
+---  liveness      {bound_ms = 5000, after_ms =, progress = fn(world)}: asks for progress
+---                (jangada.lab.liveness); nobody asks without it
 ---  choose        function(n, tag, random): decides instead of the seed (jangada.lab.oracle)
 ---
----@param options table
+---@param given table
 ---@param kept? {disk: table, source: jangada.Source|nil} for worlds that are made again and again:
 ---where the stores are, and the protocol as it was read
 ---@return table world
 ---Raises `option_unknown`, `option_invalid`, `protocol_not_found`, `protocol_invalid`,
 ---`directory_invalid`, `not_plain`.
-function M.new(options, kept)
-  local config = read_options(options)
+function M.new(given, kept)
+  local config = read_options(given)
   local oracle = oracles.new(config.seed, config.choose)
   local ids = {}
   for i = 1, config.nodes do ids[i] = "n" .. i end
@@ -186,5 +170,10 @@ M.recorder = oracles.recorder
 M.replay = oracles.replay
 M.stream = streams.new
 M.kv_clients = kv.new
+
+--- The names of the options of lab.new, in order.
+M.options = {}
+for name in pairs(RULES) do M.options[#M.options + 1] = name end
+table.sort(M.options)
 
 return M

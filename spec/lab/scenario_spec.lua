@@ -57,9 +57,9 @@ describe("a scenario", function()
       ["error('no')"] = "scenario.lua:1: no",
       ["return 7"] = "returns a table, not a number",
       ["return function() return 7 end"] = "returns a table, not a number",
-      ["return {script = 1}"] = "script is a function, not a number",
-      ["return {duration_ms = 'x'}"] = "duration_ms is a number, not a string",
-      ["return {marks = 'x'}"] = "marks is a table, not a string",
+      ["return {script = 1}"] = "script is a function, not 1",
+      ["return {duration_ms = 'x'}"] = "duration_ms is a time in ms, from 0 to 1000000000",
+      ["return {marks = 'x'}"] = "marks is a list of names, not \"x\"",
     } do
       local one = scenario(text)
       assert.matches(expected, message_of(one.case, one), 1, true)

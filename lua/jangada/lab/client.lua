@@ -3,6 +3,7 @@
 -- with clients is as repeatable as one without.
 
 local errors = require "jangada.errors"
+local options = require "jangada.lab.options"
 local plain = require "jangada.node.plain"
 
 local Client = {}
@@ -35,6 +36,13 @@ local function check_message(self, dest, body)
   end
   if type(body) ~= "table" or type(body.type) ~= "string" then
     errors.raise("body_invalid", "the body of a message is a table with a string `type`")
+  end
+end
+
+local function check_function(fn)
+  if type(fn) ~= "function" then
+    errors.raise("argument_invalid", "what is to be called is a function, not %s",
+      options.show(fn))
   end
 end
 
@@ -85,9 +93,11 @@ end
 ---@param body table plain data with a string `type`
 ---@param timeout_ms number
 ---@param fn fun(body: table|nil)
----Raises `unknown_destination`, `body_invalid`, `not_plain`.
+---Raises `unknown_destination`, `body_invalid`, `not_plain`, `delay_invalid`, `argument_invalid`.
 function Client:request(dest, body, timeout_ms, fn)
   check_message(self, dest, body)
+  check_function(fn)
+  local timeout_us = options.delay_us(timeout_ms)
   local id = self.requests + 1
   local copy, digest = plain.copy(body, "body")
   if is_silent(self) then return end
@@ -102,28 +112,39 @@ function Client:request(dest, body, timeout_ms, fn)
   self.requests = id
   self.pending[id] = fn
   local world = self.world
-  world:push(world.time_us + math.floor(timeout_ms * 1000), {run = expire, client = self, id = id})
+  world:push(world.time_us + timeout_us, {run = expire, client = self, id = id})
 end
 
 ---Says what is to be done with messages of a type that answer no request of this client.
 ---@param kind string the `type` in the message's body
 ---@param fn fun(message: table)
+---Raises `argument_invalid`.
 function Client:on(kind, fn)
+  if type(kind) ~= "string" then
+    errors.raise("argument_invalid", "a type of messages is a string, not %s", options.show(kind))
+  end
+  check_function(fn)
   self.handlers[kind] = fn
 end
 
 ---Says that this client was told that something is committed: the invariants judge by it.
 ---@param data string as nodes tell it by node:committed
+---Raises `argument_invalid`.
 function Client:acknowledged(data)
+  if type(data) ~= "string" then
+    errors.raise("argument_invalid", "what is committed is a string, not %s", options.show(data))
+  end
   self.world:judge_acknowledged(self, data)
 end
 
 ---Runs a function later.
 ---@param ms number from now
 ---@param fn fun()
+---Raises `delay_invalid`, `argument_invalid`.
 function Client:after(ms, fn)
+  check_function(fn)
   local world = self.world
-  world:push(world.time_us + math.floor(ms * 1000), {run = function() fn() end, client = self})
+  world:push(world.time_us + options.delay_us(ms), {run = function() fn() end, client = self})
 end
 
 ---A message has arrived. For the world.

@@ -8,6 +8,7 @@
 -- the seed's.
 
 local errors = require "jangada.errors"
+local options = require "jangada.lab.options"
 
 local M = {}
 
@@ -25,7 +26,7 @@ end
 
 local function check_draws(id, draws)
   if type(draws) ~= "table" then
-    errors.raise("option_invalid", "the draws of %s are a table of integers", tostring(id))
+    errors.raise("option_invalid", "the draws of %s are a table of integers", id)
   end
   for number, way in pairs(draws) do
     if math.type(number) ~= "integer" or number < 1 or math.type(way) ~= "integer" or way < 0 then
@@ -46,10 +47,11 @@ function M.read(given, ids)
   for id, draws in pairs(given) do
     if id == "usual" then
       if type(draws) ~= "number" or not (draws >= 0 and draws <= 1) then
-        errors.raise("option_invalid", "usual is a number from 0 to 1, not %s", tostring(draws))
+        errors.raise("option_invalid", "usual of draws is a number from 0 to 1, not %s",
+          tostring(draws))
       end
     elseif not is_node[id] then
-      errors.raise("unknown_node", "there is no node %s, which has draws", tostring(id))
+      errors.raise("unknown_node", "there is no node %s, which has draws", options.show(id))
     else
       check_draws(id, draws)
     end

@@ -11,10 +11,12 @@
 -- has a number, too, and stays stopped.
 
 local errors = require "jangada.errors"
+local options = require "jangada.lab.options"
 
 local M = {}
 
 local MS_MAX <const> = 1e9
+local numbers = options.list(options.any.is, "a list of message numbers")
 local FIELDS <const> = {from = true, to = true, lost = true, arrive = true, delay_ms = true}
 
 local function invalid(i, what)
@@ -62,10 +64,13 @@ local function check_entry(i, entry)
       errors.raise("option_unknown", "entry %d of fates has no %s", i, tostring(name))
     end
   end
-  for _, name in ipairs{"lost", "arrive", "delay_ms"} do
-    if entry[name] ~= nil and type(entry[name]) ~= "table" then
-      invalid(i, name .. " is a table of message numbers")
+  for _, name in ipairs{"lost", "arrive"} do
+    if entry[name] ~= nil and not numbers.is(entry[name]) then
+      invalid(i, ("%s is %s"):format(name, numbers.text))
     end
+  end
+  if entry.delay_ms ~= nil and type(entry.delay_ms) ~= "table" then
+    invalid(i, "delay_ms is a table of delays by message number")
   end
 end
 
@@ -76,7 +81,7 @@ end
 ---microseconds or two; false when there are none
 ---Raises `option_invalid`, `option_unknown`.
 function M.read(given)
-  if type(given) ~= "table" then errors.raise("option_invalid", "fates is a list") end
+  options.check("network", "fates", given, options.list(options.any.is, "a list"))
   local fates = {}
   for i, entry in ipairs(given) do
     check_entry(i, entry)

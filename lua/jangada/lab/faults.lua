@@ -33,6 +33,7 @@
 local delays = require "jangada.lab.delays"
 local errors = require "jangada.errors"
 local networks = require "jangada.lab.network"
+local options = require "jangada.lab.options"
 local power = require "jangada.lab.power"
 
 local M = {}
@@ -55,6 +56,9 @@ table.sort(M.kinds)
 --- The end of a plan, in a drawn one: nothing strikes after it.
 local DURATION_MS <const> = 10000
 
+-- How many faults a drawn plan may have: those of some days.
+local PLAN_MAX <const> = 1000000
+
 -- How long it is between two strikes of a kind: what a seed draws this from.
 local GAP_MS <const> = {100, 4000}
 
@@ -69,8 +73,8 @@ end
 
 -- Strikes of one kind, one after another until the end.
 local function draw_kind(plan, chance, name, ids, recipe)
-  local kind, duration_ms = kinds[name], recipe.duration_ms or DURATION_MS
-  local gap_ms = chance:logarithmic(table.unpack(recipe.gap_ms or GAP_MS))
+  local kind, duration_ms = kinds[name], recipe.duration_ms
+  local gap_ms = chance:logarithmic(table.unpack(recipe.gap_ms))
   local length_ms = chance:logarithmic(20, 2000)
   local at_ms = whole(chance:logarithmic(50, 2000))
   while at_ms < duration_ms do
@@ -80,39 +84,60 @@ local function draw_kind(plan, chance, name, ids, recipe)
     fault.at_ms = at_ms
     if not kind.lasts then fault.for_ms = math.min(for_ms, duration_ms - at_ms) end
     plan[#plan + 1] = fault
+    if #plan > PLAN_MAX then
+      errors.raise("option_invalid", "duration_ms of faults is too long: the plan has more than %d "
+        .. "of them", PLAN_MAX)
+    end
     local busy_ms = kind.overlaps and 0 or fault.for_ms or 0
     at_ms = at_ms + busy_ms + math.max(1, whole(gap_ms * chance:logarithmic(0.25, 4)))
   end
 end
 
-local RECIPE <const> = {duration_ms = true, kinds = true, without = true, gap_ms = true}
+local function is_gap(gap)
+  return type(gap) == "table" and #gap == 2 and is_time(gap[1]) and is_time(gap[2])
+    and gap[1] > 0 and gap[1] <= gap[2]
+end
 
-local function check_recipe(recipe)
-  for name in pairs(recipe) do
-    if not RECIPE[name] then
-      errors.raise("option_unknown", "faults has no option %s", tostring(name))
+local names = options.list(function(name) return kinds[name] ~= nil end,
+  "a list of kinds of fault (jangada.lab.faults.kinds)")
+
+local RECIPE <const> = {duration_ms = {options.time_ms, DURATION_MS}, kinds = {names, M.kinds},
+  without = {names, {}}, gap_ms = {{is = is_gap, text = "{least, most}, times in ms"}, GAP_MS}}
+
+local is_plan = options.list(options.any.is, "a list of faults").is
+
+-- What a kind of fault needs of a world that this one lacks, or nil.
+local function lacking(kind, setting)
+  if kind.of_disks and not setting.disks then
+    return "needs durability journal and no directory of one's own"
+  elseif kind.hopeless and not setting.hopeless then
+    return "is more than a protocol can survive; a world with hopeless = true may have it"
+  end
+end
+
+local function read_recipe(given, setting)
+  local recipe, seen, lack = options.read("faults", given, RECIPE), {}, nil
+  local possible = 0
+  for _, name in ipairs(recipe.kinds) do
+    local its = lacking(kinds[name], setting)
+    if its then lack = ("%s %s"):format(name, its) else possible = possible + 1 end
+    if seen[name] then
+      errors.raise("option_invalid", "kinds of faults names %s twice", name)
     end
+    seen[name] = true
   end
-  for _, list in ipairs{recipe.kinds or {}, recipe.without or {}} do
-    for _, name in ipairs(list) do
-      if not kinds[name] then
-        errors.raise("option_invalid", "there is no kind of fault %s", tostring(name))
-      end
-    end
+  if possible == 0 and lack then
+    errors.raise("option_invalid", "kinds of faults names none that this world can have: %s", lack)
   end
-  local gap = recipe.gap_ms
-  if gap ~= nil and not (type(gap) == "table" and is_time(gap[1]) and is_time(gap[2])
-    and gap[1] > 0 and gap[1] <= gap[2]) then
-    errors.raise("option_invalid", "the gap_ms of faults is {least, most}, times in ms")
-  end
+  return recipe
 end
 
 local function draw(recipe, oracle, ids, setting)
   local chance = oracle:stream("faults")
   local plan, without = {}, {}
-  for _, name in ipairs(recipe.without or {}) do without[name] = true end
+  for _, name in ipairs(recipe.without) do without[name] = true end
   local is_calm = chance:chance(0.05) -- a run without faults finds what faults hide
-  for _, name in ipairs(recipe.kinds or M.kinds) do
+  for _, name in ipairs(recipe.kinds) do
     local kind = kinds[name]
     local own = oracle:stream("faults " .. name)
     local is_possible = #ids >= (kind.nodes_min or 1) and (setting.disks or not kind.of_disks)
@@ -206,13 +231,13 @@ local function check(fault, i, setting)
   if not is_time(fault.at_ms) or not (fault.for_ms == nil or is_time(fault.for_ms)) then
     errors.raise("option_invalid", "fault %d of the plan has no valid at_ms or for_ms", i)
   end
-  if kind.of_disks and not setting.disks then
-    errors.raise("option_invalid", "fault %d of the plan, of kind %s, needs durability journal and "
-      .. "no directory of one's own", i, fault.kind)
+  local lack = lacking(kind, setting)
+  if lack then
+    errors.raise("option_invalid", "fault %d of the plan, of kind %s, %s", i, fault.kind, lack)
   end
-  if kind.hopeless and not setting.hopeless then
-    errors.raise("option_invalid", "fault %d of the plan, of kind %s, is more than a protocol can "
-      .. "survive; a world with hopeless = true may have it", i, fault.kind)
+  if kind.lasts and fault.for_ms ~= nil then
+    errors.raise("option_invalid", "fault %d of the plan, of kind %s, has a for_ms and no end", i,
+      fault.kind)
   end
   for name, rule in pairs(kind.fields) do check_field(fault, i, name, rule) end
   for name in pairs(fault) do
@@ -221,6 +246,15 @@ local function check(fault, i, setting)
         tostring(name))
     end
   end
+end
+
+---The fields that a kind of fault has besides `at_ms`, `kind` and `for_ms`.
+---@param kind string
+---@return table<string, string> fields name -> what it is; with a ? it may be left out
+function M.fields(kind)
+  local fields = {}
+  for name, rule in pairs(kinds[kind].fields) do fields[name] = rule end
+  return fields
 end
 
 ---The plan of a run.
@@ -236,10 +270,7 @@ end
 ---Raises `option_invalid`, `option_unknown`.
 function M.plan(given, oracle, ids, setting)
   setting = setting or {disks = true}
-  if given.duration_ms or given.kinds or given.without or given.gap_ms then
-    check_recipe(given)
-    return draw(given, oracle, ids, setting)
-  end
+  if not is_plan(given) then return draw(read_recipe(given, setting), oracle, ids, setting) end
   for i, fault in ipairs(given) do check(fault, i, setting) end
   return given
 end

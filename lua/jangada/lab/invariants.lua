@@ -35,6 +35,7 @@
 
 local errors = require "jangada.errors"
 local logs = require "jangada.lab.invariants.logs"
+local options = require "jangada.lab.options"
 
 local M = {}
 
@@ -64,13 +65,29 @@ local function from_function(world, fn, number)
   }
 end
 
+local HOOKS <const> = {"booted", "look", "turn", "committed", "acknowledged", "noted", "finish"}
+
 local function from_table(entry)
+  if type(entry) ~= "table" or type(entry.name) ~= "string" then
+    errors.raise("option_invalid", "an invariant is a table with a name, not %s",
+      options.show(entry))
+  end
+  for _, hook in ipairs(HOOKS) do
+    if entry[hook] ~= nil and type(entry[hook]) ~= "function" then
+      errors.raise("option_invalid", "%s of the invariant %s is a function, not %s", hook,
+        entry.name, options.show(entry[hook]))
+    end
+  end
   if not (entry.turn or entry.committed or entry.acknowledged or entry.finish) then
     errors.raise("option_invalid", "the invariant %s looks at nothing: it has neither turn, "
       .. "committed, acknowledged nor finish", entry.name)
   end
   return entry
 end
+
+local list_of_them = options.list(function(entry)
+  return type(entry) == "string" or type(entry) == "function" or type(entry) == "table"
+end, "a list of names, of tables with a name and of functions")
 
 -- The names in a list, with those of packs, each once; and what is no name as it is.
 local function expand(list)
@@ -86,7 +103,11 @@ local function expand(list)
   return expanded
 end
 
-local HOOKS <const> = {"booted", "look", "turn", "committed", "acknowledged", "noted", "finish"}
+---Checks an invariant that is a table.
+---@param invariant any
+---@return table invariant
+---Raises `option_invalid`.
+M.check = from_table
 
 ---Adds an invariant to those of a world.
 ---@param world table
@@ -119,19 +140,17 @@ function M.install(world, list)
     end
     return read
   end
+  options.check("lab.new", "invariants", list or M.names, list_of_them)
   for i, entry in ipairs(expand(list or M.names)) do
     local invariant
     if type(entry) == "string" then
       local maker = makers[entry]
-        or errors.raise("option_invalid", "there is no invariant %s", entry)
+        or errors.raise("option_invalid", "invariants: there is no invariant %s", entry)
       invariant = maker(shared)
     elseif type(entry) == "function" then
       invariant = from_function(world, entry, i)
-    elseif type(entry) == "table" and type(entry.name) == "string" then
-      invariant = from_table(entry)
     else
-      errors.raise("option_invalid", "invariant %d is neither a name, a table with a name nor a "
-        .. "function", i)
+      invariant = from_table(entry)
     end
     table.insert(world.invariants, invariant)
     M.add(world, invariant)

@@ -18,19 +18,26 @@ local check = require "jangada.check"
 local encoding = require "jangada.raft.command"
 local errors = require "jangada.errors"
 local kv = require "jangada.raft.kv"
+local options = require "jangada.lab.options"
 
 local M = {}
 
 -- Maelstrom's codes, as Raft uses them.
 local NOT_HERE <const>, MALFORMED <const>, NO_SESSION <const> = 11, 12, 22
 
+local COUNT_MAX <const> = 1000
 local MEMORY_MAX <const> = 128 << 20 -- bytes, of a check
 
-local OPTIONS <const> = {count = 3, keys = 3, operations = 1000, timeout_ms = 150, retry_ms = 20,
-  give_up_ms = 1000, think_ms = 10, steps_max = 5000000}
+local time = options.integer(1, 1000000000)
+local RULES <const> = {
+  count = {options.integer(1, COUNT_MAX), 3}, keys = {options.integer(1), 3},
+  operations = {options.integer(1), 1000}, timeout_ms = {time, 150}, retry_ms = {time, 20},
+  give_up_ms = {time, 1000}, think_ms = {options.integer(0, 1000000000), 10},
+  steps_max = {options.integer(1), 5000000},
+}
 
 --- What clients have of their options that they are not given.
-M.DEFAULTS = OPTIONS
+M.DEFAULTS = options.defaults(RULES)
 
 local Client = {}
 Client.__index = Client
@@ -233,22 +240,12 @@ end
 ---  think_ms      how long to wait after an operation, at most (10)
 ---  steps_max     how long to check the history, in steps of the model (5000000)
 ---
----@param options? table
+---@param given? table
 ---@return table clients a list of them; its `shared.history` is the history, in the form of
 ---jangada.check, and `shared.result` what the check found
 ---Raises `option_unknown`, `option_invalid`.
-function M.new(options)
-  local complete = {}
-  for name, default in pairs(OPTIONS) do complete[name] = default end
-  for name, value in pairs(options or {}) do
-    if not OPTIONS[name] then
-      errors.raise("option_unknown", "lab.kv_clients has no option %s", tostring(name))
-    end
-    if math.type(value) ~= "integer" or value < (name == "think_ms" and 0 or 1) then
-      errors.raise("option_invalid", "%s is a positive integer, not %s", name, tostring(value))
-    end
-    complete[name] = value
-  end
+function M.new(given)
+  local complete = options.read("lab.kv_clients", given == nil and {} or given, RULES)
   local shared = setmetatable({options = complete, history = {}, by_data = {}, machine = kv.new(),
     begun = 0, top = 0, is_watched = false, result = nil}, Shared)
   local clients = {shared = shared}

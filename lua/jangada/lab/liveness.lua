@@ -8,6 +8,7 @@
 local errors = require "jangada.errors"
 local hosts = require "jangada.lab.host"
 local machines = require "jangada.lab.machine"
+local options = require "jangada.lab.options"
 local plain = require "jangada.node.plain"
 
 local World = {}
@@ -15,7 +16,6 @@ local World = {}
 local M = {World = World}
 
 local BOUND_MS <const> = 5000
-local MS_MAX <const> = 1e9
 
 -- What clients that count their answers have come to.
 local function counts_of(clients)
@@ -26,38 +26,25 @@ local function counts_of(clients)
   return counts
 end
 
-local function check_time(options, name)
-  local ms = options[name]
-  if ms ~= nil and (type(ms) ~= "number" or not (ms >= 0 and ms <= MS_MAX)) then
-    errors.raise("option_invalid", "%s of liveness is a time in ms, not %s", name, tostring(ms))
-  end
-end
+local RULES <const> = {bound_ms = {options.time_ms, BOUND_MS}, after_ms = {options.time_ms},
+  progress = {options.fn, false}}
 
 ---Reads the option `liveness`.
----@param options table|nil `{bound_ms =` how long progress may take, default 5000`, after_ms =`
+---@param given table|nil `{bound_ms =` how long progress may take, default 5000`, after_ms =`
 ---when the core is made well, default when the world is finished`, progress =` function(world):
 ---whether there was some since; default whether each client that counts its answers has had one`}`
 ---@param clients table[]
 ---@return table|nil
 ---Raises `option_unknown`, `option_invalid`.
-function M.read(options, clients)
-  if not options then return nil end
-  for name in pairs(options) do
-    if name ~= "bound_ms" and name ~= "after_ms" and name ~= "progress" then
-      errors.raise("option_unknown", "liveness has no option %s", tostring(name))
-    end
-  end
-  check_time(options, "bound_ms")
-  check_time(options, "after_ms")
-  if options.progress ~= nil and type(options.progress) ~= "function" then
-    errors.raise("option_invalid", "progress is a function, not a %s", type(options.progress))
-  end
-  if not options.progress and next(counts_of(clients)) == nil then
+function M.read(given, clients)
+  if not given then return nil end
+  local liveness = options.read("liveness", given, RULES)
+  if not liveness.progress and next(counts_of(clients)) == nil then
     errors.raise("option_invalid", "liveness needs a function progress, or clients that count "
       .. "their answers: lab.stream or lab.kv_clients")
   end
-  return {bound_ms = options.bound_ms or BOUND_MS, after_ms = options.after_ms,
-    progress = options.progress or false, is_judged = false}
+  liveness.is_judged = false
+  return liveness
 end
 
 ---------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ local errors = require "jangada.errors"
 local heaps = require "jangada.lab.heap"
 local machines = require "jangada.lab.machine"
 local node = require "jangada.node"
+local options = require "jangada.lab.options"
 local plain = require "jangada.node.plain"
 local verdicts = require "jangada.lab.verdict"
 
@@ -149,8 +150,12 @@ end
 ---Runs a function later.
 ---@param ms number from now
 ---@param fn fun(world: table)
+---Raises `delay_invalid`, `argument_invalid`.
 function World:after(ms, fn)
-  self:push(self.time_us + math.floor(ms * 1000), {run = fn})
+  if type(fn) ~= "function" then
+    errors.raise("argument_invalid", "what is to be run is a function, not a %s", type(fn))
+  end
+  self:push(self.time_us + options.delay_us(ms), {run = fn})
 end
 
 ---Counts a message that nobody gets.

@@ -13,6 +13,7 @@
 local delays = require "jangada.lab.delays"
 local errors = require "jangada.errors"
 local fates = require "jangada.lab.fates"
+local options = require "jangada.lab.options"
 local plain = require "jangada.node.plain"
 
 local mix = plain.mix
@@ -25,8 +26,9 @@ local M = {}
 
 local BITS <const> = math.maxinteger -- of a draw for a law
 
-local OPTIONS <const> = {delay_ms = true, loss = true, duplication = true, corruption = true,
-  fifo = true, fates = true}
+local RULES <const> = {delay_ms = {options.any, {1, 10}}, loss = {options.rate, 0},
+  duplication = {options.rate, 0}, corruption = {options.rate, 0}, fifo = {options.boolean, false},
+  fates = {options.any, {}}}
 
 ---Raises `option_invalid` unless it is a share of messages.
 ---@param rate any
@@ -74,25 +76,15 @@ end
 
 ---Makes the network of a world.
 ---@param oracle table
----@param options table `delay_ms`, a law of delay (jangada.lab.delays, default {1, 10}); the shares
+---@param given table `delay_ms`, a law of delay (jangada.lab.delays, default {1, 10}); the shares
 ---of messages that suffer `loss`, `duplication`, `corruption` (default 0); `fifo`, whether links
 ---keep the order of their messages (default false); `fates` of single messages (jangada.lab.fates)
 ---@return table network
 ---Raises `option_unknown`, `option_invalid`.
-function M.new(oracle, options)
-  for name in pairs(options) do
-    if not OPTIONS[name] then
-      errors.raise("option_unknown", "a network has no option %s", tostring(name))
-    end
-  end
-  local base = {
-    delay = delays.law(options.delay_ms or {1, 10}, "delay_ms"),
-    loss = check_rate(options.loss or 0, "loss"),
-    duplication = check_rate(options.duplication or 0, "duplication"),
-    corruption = check_rate(options.corruption or 0, "corruption"),
-    fifo = check_order(options.fifo or false),
-  }
-  local fates_of = fates.read(options.fates or {})
+function M.new(oracle, given)
+  local base = options.read("network", given, RULES)
+  base.delay = delays.law(base.delay_ms, "delay_ms of network")
+  local fates_of = fates.read(base.fates)
   local self = setmetatable({
     oracle = oracle,
     links = new_links(oracle, fates_of),

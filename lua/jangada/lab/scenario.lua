@@ -16,12 +16,14 @@
 -- A file NAME.scenario is none in Lua but a text (jangada.lab.hand.file): a header, then a step a
 -- line. Its script performs the steps.
 
+local bounds = require "jangada.lab.explore.bounds"
 local errors = require "jangada.errors"
 local files = require "jangada.files"
 local forms = require "jangada.lab.hand.file"
 local hands = require "jangada.lab.hand"
 local lab = require "jangada.lab"
 local modules = require "jangada.node.modules"
+local kinds = require "jangada.lab.options"
 local oracles = require "jangada.lab.oracle"
 local plain = require "jangada.node.plain"
 local store = require "jangada.store"
@@ -33,8 +35,11 @@ Scenario.__name = "jangada.lab.Scenario"
 local M = {}
 
 local DURATION_MS <const> = 10000
-local OWN <const> = {duration_ms = "number", script = "function", marks = "table",
-  explore = "table", abstract = "function"}
+local function is_mark(mark) return type(mark) == "string" end
+
+local OWN <const> = {duration_ms = kinds.time_ms, script = kinds.fn,
+  marks = kinds.list(is_mark, "a list of names"), explore = kinds.table,
+  abstract = kinds.fn}
 local DEPTH_MAX <const> = 8 -- of scenarios that are made from one another
 
 ---@class jangada.Scenario
@@ -88,13 +93,16 @@ local function call(self, fn, ...)
   return result
 end
 
-local function check_own(self, options)
+local function check_own(self, given)
   for name, kind in pairs(OWN) do
-    if options[name] ~= nil and type(options[name]) ~= kind then
-      errors.raise("input_invalid", "%s: %s is a %s, not a %s", self.path, name, kind,
-        type(options[name]))
+    local value = given[name]
+    if value ~= nil and not kind.is(value) then
+      errors.raise("input_invalid", "%s: %s is %s, not %s", self.path, name, kind.text,
+        kinds.show(value))
     end
   end
+  local ok, fault = pcall(bounds.read, given.explore or {})
+  if not ok then errors.raise("input_invalid", "%s: explore: %s", self.path, fault.message) end
 end
 
 local function case_of_form(self, seed)

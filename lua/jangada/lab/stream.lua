@@ -12,6 +12,7 @@
 
 local errors = require "jangada.errors"
 local encoding = require "jangada.raft.command"
+local options = require "jangada.lab.options"
 
 local Stream = {}
 Stream.__index = Stream
@@ -19,8 +20,20 @@ Stream.__name = "jangada.lab.Stream"
 
 local M = {}
 
+local function is_text(value) return type(value) == "string" end
+
+local texts = options.list(is_text, "a list of texts, or a function that returns the next one")
+
+local RULES <const> = {
+  commands = {{text = texts.text, is = function(value)
+    return type(value) == "function" or texts.is(value)
+  end}},
+  batch_max = {options.integer(1), 64}, bytes_max = {options.integer(1), 65536},
+  timeout_ms = {options.time_ms, 500}, retry_ms = {options.time_ms, 20},
+}
+
 --- What a stream has of its options that it is not given.
-M.DEFAULTS = {batch_max = 64, bytes_max = 65536, timeout_ms = 500, retry_ms = 20}
+M.DEFAULTS = options.defaults(RULES)
 
 local MALFORMED <const> = 12 -- Maelstrom's code for a request that no retry will mend
 
@@ -32,33 +45,29 @@ local MALFORMED <const> = 12 -- Maelstrom's code for a request that no retry wil
 ---  timeout_ms    how long to wait for an answer (500)
 ---  retry_ms      how long to wait before asking again (20)
 ---
----@param options table
+---@param given table
 ---@return table stream `done`, `acknowledged` (commands known committed), `retries`, `results`
 ---(what the last batch came to)
 ---Raises `option_unknown`, `option_invalid`.
-function M.new(options)
-  local defaults = M.DEFAULTS
-  for name in pairs(options) do
-    if name ~= "commands" and not defaults[name] then
-      errors.raise("option_unknown", "a stream has no option %s", tostring(name))
-    end
+function M.new(given)
+  local complete = options.read("lab.stream", given, RULES)
+  local commands = complete.commands
+  if not commands then
+    errors.raise("option_invalid", "lab.stream needs commands: %s", texts.text)
   end
-  local commands = options.commands
   if type(commands) == "table" then
     local list, i = commands, 0
     commands = function()
       i = i + 1
       return list[i]
     end
-  elseif type(commands) ~= "function" then
-    errors.raise("option_invalid", "commands is a list or a function")
   end
   return setmetatable({
     next_command = commands,
-    batch_max = options.batch_max or defaults.batch_max,
-    bytes_max = options.bytes_max or defaults.bytes_max,
-    timeout_ms = options.timeout_ms or defaults.timeout_ms,
-    retry_ms = options.retry_ms or defaults.retry_ms,
+    batch_max = complete.batch_max,
+    bytes_max = complete.bytes_max,
+    timeout_ms = complete.timeout_ms,
+    retry_ms = complete.retry_ms,
     client = nil,         -- set by `start`
     spare = nil,          -- a command that was read but did not fit into the batch
     taken = 0,            -- how many commands there were so far
@@ -79,6 +88,10 @@ local function fill_batch(self)
     if not command and self.taken < self.client.world.operations_max then
       command = self.next_command()
       if command ~= nil then self.taken = self.taken + 1 end
+      if command ~= nil and not is_text(command) then
+        errors.raise("option_invalid", "commands of lab.stream are texts; command %d is %s",
+          self.taken, options.show(command))
+      end
     end
     self.spare = nil
     if command == nil then break end

@@ -194,8 +194,9 @@ end
 
 ---Lets an invariant look at this world from now on. It is told of no boot, turn or commit before.
 ---@param invariant table see jangada.lab.invariants
+---Raises `option_invalid`.
 function World:watch(invariant)
-  invariants.add(self, invariant)
+  invariants.add(self, invariants.check(invariant))
 end
 
 ---------------------------------------------------------------------------------------------------

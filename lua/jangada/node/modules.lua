@@ -61,6 +61,12 @@ function M.source(protocol)
     if type(protocol.source) ~= "string" then
       errors.raise("protocol_invalid", "a protocol given as a table needs its source as text")
     end
+    for name, value in pairs(protocol) do
+      if name ~= "source" and (name ~= "name" or type(value) ~= "string") then
+        errors.raise("protocol_invalid", "a protocol given as a table has its source and its name, "
+          .. "both texts, and no other %s", tostring(name))
+      end
+    end
     return compile("=" .. (protocol.name or "protocol"), protocol.source)
   elseif type(protocol) ~= "string" then
     errors.raise("protocol_invalid", "a protocol is the path of a Lua file, the name of a "

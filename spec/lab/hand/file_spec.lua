@@ -91,6 +91,7 @@ submit "a
       1, true)
     assert.matches("a protocol and a scenario", by_hand.refused(
       "protocol x\nscenario examples/raft_scenario.lua\n"), 1, true)
-    assert.matches("1 to 64 nodes", by_hand.refused(by_hand.RAFT .. "nodes 65\n"), 1, true)
+    assert.matches("nodes of lab.new is an integer from 1 to 64",
+      by_hand.refused(by_hand.RAFT .. "nodes 65\n"), 1, true)
   end)
 end)
