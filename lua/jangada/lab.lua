@@ -54,6 +54,8 @@ local RULES <const> = {
   liveness = {options.table}, choose = {options.fn}, draws = {options.table},
 }
 
+local DISK <const> = {flush_ms = {options.any}}
+
 local function read_options(given)
   local config = options.read("lab.new", given, RULES)
   config.durability = config.durability or config.directory and "none" or "journal"
@@ -62,7 +64,7 @@ end
 
 -- The law of how long disks take for a flush, false for no time.
 local function read_disk(given)
-  given = options.read("disk", given, {flush_ms = {options.any}})
+  given = options.read("disk", given, DISK)
   return given.flush_ms ~= nil and delays.law(given.flush_ms, "flush_ms of disk")
 end
 
@@ -171,9 +173,10 @@ M.replay = oracles.replay
 M.stream = streams.new
 M.kv_clients = kv.new
 
---- The names of the options of lab.new, in order.
-M.options = {}
-for name in pairs(RULES) do M.options[#M.options + 1] = name end
-table.sort(M.options)
+--- The rules of all options (jangada.lab.options), by whose they are.
+M.options = {
+  ["lab.new"] = RULES, network = networks.RULES, disk = DISK, faults = faults.RULES,
+  liveness = lives.RULES, ["lab.stream"] = streams.RULES, ["lab.kv_clients"] = kv.RULES,
+}
 
 return M

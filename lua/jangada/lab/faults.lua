@@ -104,6 +104,9 @@ local names = options.list(function(name) return kinds[name] ~= nil end,
 local RECIPE <const> = {duration_ms = {options.time_ms, DURATION_MS}, kinds = {names, M.kinds},
   without = {names, {}}, gap_ms = {{is = is_gap, text = "{least, most}, times in ms"}, GAP_MS}}
 
+--- The rules of what a plan is drawn by (jangada.lab.options).
+M.RULES = RECIPE
+
 local is_plan = options.list(options.any.is, "a list of faults").is
 
 -- What a kind of fault needs of a world that this one lacks, or nil.

@@ -44,6 +44,10 @@ for _, name in ipairs{"raft", "log_matching", "completeness", "values"} do
   for key, maker in pairs(require("jangada.lab.invariants." .. name)) do makers[key] = maker end
 end
 
+---All there are, by name: what makes one.
+---@type table<string, fun(shared: table): table>
+M.all = makers
+
 ---Names that stand for several.
 M.packs = {
   raft = {"election_safety", "leader_append_only", "log_matching", "leader_completeness",

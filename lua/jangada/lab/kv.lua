@@ -36,8 +36,8 @@ local RULES <const> = {
   steps_max = {options.integer(1), 5000000},
 }
 
---- What clients have of their options that they are not given.
-M.DEFAULTS = options.defaults(RULES)
+--- The rules of their options (jangada.lab.options).
+M.RULES = RULES
 
 local Client = {}
 Client.__index = Client

@@ -29,6 +29,9 @@ end
 local RULES <const> = {bound_ms = {options.time_ms, BOUND_MS}, after_ms = {options.time_ms},
   progress = {options.fn, false}}
 
+--- The rules of its options (jangada.lab.options).
+M.RULES = RULES
+
 ---Reads the option `liveness`.
 ---@param given table|nil `{bound_ms =` how long progress may take, default 5000`, after_ms =`
 ---when the core is made well, default when the world is finished`, progress =` function(world):

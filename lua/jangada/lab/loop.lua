@@ -37,7 +37,12 @@ local World = {}
 
 ---Ends the run with a verdict, unless it has one.
 ---@param fields table of jangada.Verdict, but for the time
+---Raises `argument_invalid`.
 function World:fail(fields)
+  if type(fields) ~= "table" or type(fields.kind) ~= "string"
+    or type(fields.message) ~= "string" then
+    errors.raise("argument_invalid", "a verdict is a table with a kind and a message, both texts")
+  end
   if self.verdict then return end
   fields.time_us, fields.hopeless = self.time_us, self.hopeless or nil
   self.verdict, self.is_over = verdicts.new(fields), true
@@ -53,7 +58,8 @@ local function fail_turn(self, machine, failure)
 end
 
 local function fail_invariant(self, invariant, id, message)
-  self:fail{kind = "invariant_violated", name = invariant.name, node = id, message = message}
+  self:fail{kind = "invariant_violated", name = invariant.name, node = id,
+    message = tostring(message)}
 end
 
 ---Judges what a node says it holds committed. For the host, if there is who judges it.

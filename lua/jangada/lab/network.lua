@@ -30,6 +30,9 @@ local RULES <const> = {delay_ms = {options.any, {1, 10}}, loss = {options.rate, 
   duplication = {options.rate, 0}, corruption = {options.rate, 0}, fifo = {options.boolean, false},
   fates = {options.any, {}}}
 
+--- The rules of its options (jangada.lab.options).
+M.RULES = RULES
+
 ---Raises `option_invalid` unless it is a share of messages.
 ---@param rate any
 ---@param name string what it is the rate of

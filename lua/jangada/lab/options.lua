@@ -132,15 +132,6 @@ function M.read(whose, given, rules)
   return complete
 end
 
----The defaults of options.
----@param rules table<string, {[1]: jangada.lab.Kind, [2]: any}>
----@return table<string, any>
-function M.defaults(rules)
-  local defaults = {}
-  for name, rule in pairs(rules) do defaults[name] = rule[2] end
-  return defaults
-end
-
 ---A time from now, for what is not an option.
 ---@param ms any
 ---@return integer us

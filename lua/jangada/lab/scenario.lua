@@ -37,9 +37,13 @@ local M = {}
 local DURATION_MS <const> = 10000
 local function is_mark(mark) return type(mark) == "string" end
 
-local OWN <const> = {duration_ms = kinds.time_ms, script = kinds.fn,
-  marks = kinds.list(is_mark, "a list of names"), explore = kinds.table,
-  abstract = kinds.fn}
+local OWN <const> = {duration_ms = {kinds.time_ms, DURATION_MS}, script = {kinds.fn},
+  marks = {kinds.list(is_mark, "a list of names"), {}}, explore = {kinds.table, {}},
+  abstract = {kinds.fn}}
+
+--- The rules of what it has besides the options of lab.new (jangada.lab.options), but for `from`.
+M.RULES = OWN
+
 local DEPTH_MAX <const> = 8 -- of scenarios that are made from one another
 
 ---@class jangada.Scenario
@@ -94,8 +98,8 @@ local function call(self, fn, ...)
 end
 
 local function check_own(self, given)
-  for name, kind in pairs(OWN) do
-    local value = given[name]
+  for name, rule in pairs(OWN) do
+    local kind, value = rule[1], given[name]
     if value ~= nil and not kind.is(value) then
       errors.raise("input_invalid", "%s: %s is %s, not %s", self.path, name, kind.text,
         kinds.show(value))

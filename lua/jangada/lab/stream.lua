@@ -32,10 +32,10 @@ local RULES <const> = {
   timeout_ms = {options.time_ms, 500}, retry_ms = {options.time_ms, 20},
 }
 
---- What a stream has of its options that it is not given.
-M.DEFAULTS = options.defaults(RULES)
-
 local MALFORMED <const> = 12 -- Maelstrom's code for a request that no retry will mend
+
+--- The rules of its options (jangada.lab.options).
+M.RULES = RULES
 
 ---Makes a stream, to be named among a world's `clients`.
 ---

@@ -26,8 +26,8 @@ local function describe_stream(stream)
   if #commands > COMMANDS_MAX then return nil end
   local options = {commands = commands, batch_max = stream.batch_max, bytes_max = stream.bytes_max,
     timeout_ms = stream.timeout_ms, retry_ms = stream.retry_ms}
-  for name, default in pairs(streams.DEFAULTS) do
-    if options[name] == default then options[name] = nil end
+  for name, rule in pairs(streams.RULES) do
+    if options[name] == rule[2] then options[name] = nil end
   end
   return "lab.stream" .. literal.of(options, "    ")
 end
@@ -37,7 +37,7 @@ local function describe_kv(clients)
   if #clients ~= shared.options.count then return nil end
   local options = {}
   for name, value in pairs(shared.options) do
-    if kv.DEFAULTS[name] ~= value then options[name] = value end
+    if kv.RULES[name][2] ~= value then options[name] = value end
   end
   return "lab.kv_clients" .. literal.of(options, "  ")
 end
