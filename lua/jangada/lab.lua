@@ -112,10 +112,10 @@ end
 ---                (jangada.lab.liveness); nobody asks without it
 ---  choose        function(n, tag, random): decides instead of the seed (jangada.lab.oracle)
 ---
----@param given table
+---@param given jangada.lab.Options
 ---@param kept? {disk: table, source: jangada.Source|nil} for worlds that are made again and again:
 ---where the stores are, and the protocol as it was read
----@return table world
+---@return jangada.World world
 ---Raises `option_unknown`, `option_invalid`, `protocol_not_found`, `protocol_invalid`,
 ---`directory_invalid`, `not_plain`.
 function M.new(given, kept)

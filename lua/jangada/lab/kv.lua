@@ -240,7 +240,7 @@ end
 ---  think_ms      how long to wait after an operation, at most (10)
 ---  steps_max     how long to check the history, in steps of the model (5000000)
 ---
----@param given? table
+---@param given? jangada.lab.KvOptions
 ---@return table clients a list of them; its `shared.history` is the history, in the form of
 ---jangada.check, and `shared.result` what the check found
 ---Raises `option_unknown`, `option_invalid`.

@@ -45,7 +45,7 @@ M.RULES = RULES
 ---  timeout_ms    how long to wait for an answer (500)
 ---  retry_ms      how long to wait before asking again (20)
 ---
----@param given table
+---@param given jangada.lab.StreamOptions
 ---@return table stream `done`, `acknowledged` (commands known committed), `retries`, `results`
 ---(what the last batch came to)
 ---Raises `option_unknown`, `option_invalid`.
