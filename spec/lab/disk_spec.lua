@@ -46,6 +46,39 @@ describe("the temporary stores of a lab with journals", function()
   end)
 end)
 
+describe("a disk that is wiped", function()
+  -- What it had not flushed is not missed, either.
+  it("has another journal, with nothing in it, and a store that knows of none before", function()
+    local world <close> = labs.world([[
+      node.state = {found = node.db:view(function(tx) return tx:bucket("b") ~= nil end)}
+      node:on("put", function(message)
+        node.db:update(function(tx) tx:ensure_bucket("b"):put("k", "v") end)
+      end)
+    ]], {hopeless = true, disk = {flush_ms = {"constant", 50}}, network = {delay_ms = {1, 1}}})
+    local disk = world.disk
+    for _ = 1, 2 do
+      world:client("c1"):send("n1", {type = "put"})
+      world:run(20) -- and then it is not flushed
+    end
+    local journal = disk.journals.n1
+    assert.is_true(journal:size() > 0)
+    assert.is_true(#disk.commits.n1 > 0)
+    world:wipe(1)
+    assert.not_equal(journal, disk.journals.n1)
+    assert.equal(0, disk.journals.n1:size())
+    assert.same({}, disk.commits.n1)
+    assert.is_false(exists(disk:path("n1")))
+    world:restart(1)
+    world:run(100)
+    assert.same({found = false}, world.nodes[1].state)
+    world:crash(1) -- it boots from the journal that it has now
+    world:restart(1)
+    world:run(100)
+    assert.same({found = false}, world.nodes[1].state)
+    assert.is_nil(world.verdict)
+  end)
+end)
+
 describe("the temporary directory of a lab", function()
   local parent
   before_each(function() parent = process.directory() end)
