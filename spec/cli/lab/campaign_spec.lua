@@ -65,6 +65,34 @@ describe("jangada lab campaign #big", function()
     assert.matches("VERDICT handler_error", again, 1, true)
   end)
 
+  it("tells of the seeds whose worlds were hopeless", function()
+    local path, directory = command.scenario([[return function(chance)
+      local drawn = chance:choose(4)
+      return {nodes = 1, hopeless = drawn < 2, duration_ms = 5,
+        protocol = {name = "idle", source = "return function() end"}, script = function(world)
+          if drawn % 2 == 0 then world:fail{kind = "wrong", message = "drawn"} end
+        end}
+    end]])
+    local code, output = campaign(path, "--seeds", "1-20", "--json", directory .. "/r",
+      "--junit", directory .. "/j")
+    assert.equal(1, code, output)
+    local hopeless, failed, both = 0, 0, 0
+    for i, object in ipairs(command.objects(directory .. "/r")) do
+      local is_failed = i > 1 and object.verdict.kind
+      if object.hopeless == true then hopeless = hopeless + 1 end
+      if is_failed then failed = failed + 1 end
+      if is_failed and object.hopeless == true then both = both + 1 end
+    end
+    assert.is_true(both > 0 and both < failed and both < hopeless and hopeless < 20)
+    assert.matches(("\nVIOLATION wrong, %d seeds, %d of hopeless worlds: "):format(failed, both),
+      output, 1, true)
+    assert.matches(("\nHOPELESS: in %d seeds there might be what no protocol has to survive\n")
+      :format(hopeless), output, 1, true)
+    local _, count = command.read(directory .. "/j"):gsub("\nin a hopeless world\n", "")
+    assert.equal(both, count)
+    assert.matches("HOPELESS: in " .. hopeless, command.must(1, {"merge", directory .. "/r"}))
+  end)
+
   it("has the same results however many processes there are, and resumed", function()
     local path, directory = command.scenario(command.ticking(FAILING))
     local function file(name) return directory .. "/" .. name end

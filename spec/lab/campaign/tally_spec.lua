@@ -31,6 +31,14 @@ describe("the tally of a campaign", function()
     assert.same({3, 9}, {first.results[1].seed, first.results[2].seed})
   end)
 
+  it("counts the seeds of hopeless worlds, and those that failed", function()
+    local tally = tallies.new()
+    tally:add{seed = 1, hopeless = true}
+    tally:add{seed = 2, verdict = {kind = "wrong"}}
+    local group = tally:add{seed = 3, hopeless = true, verdict = {kind = "wrong"}}
+    assert.same({2, 1, 2}, {tally.hopeless, group.hopeless, #group.results})
+  end)
+
   it("sums marks, and knows those that were never reached", function()
     local tally = tallies.new()
     tally:add{seed = 1, marks = {b = 2, a = 0, c = 0}}

@@ -83,12 +83,18 @@ local function seeds_of(group)
   return table.concat(words, " ")
 end
 
+local function hopeless_of(group)
+  if group.hopeless == 0 then return "" end
+  return group.hopeless == #group.results and " of hopeless worlds"
+    or (", %s of hopeless worlds"):format(thousands(group.hopeless))
+end
+
 local function print_groups(screen, tally, scenario)
   for _, group in ipairs(tally:sorted()) do
     local first = group.results[1]
     screen:print("")
-    screen:print("%s %s, %s: %s", group.outcome:upper(), report.name(group),
-      units.count(#group.results, "seed"), seeds_of(group))
+    screen:print("%s %s, %s%s: %s", group.outcome:upper(), report.name(group),
+      units.count(#group.results, "seed"), hopeless_of(group), seeds_of(group))
     screen:print("  seed %d: %s", first.seed, first_line(first.verdict.message))
     local traceback = (first.verdict.traceback or ""):match("stack traceback:\n(.*)")
     if traceback then screen:print("%s", (("\n" .. traceback):gsub("\n%s*", "\n    "):sub(2))) end
@@ -132,6 +138,10 @@ function report.summary(screen, tally, meta)
     screen:print("%s: %s left", meta.why, units.count(meta.left, "seed"))
   end
   screen:print("%s: %s", units.count(tally.total, "seed"), table.concat(parts, ", "))
+  if tally.hopeless > 0 then
+    screen:print("HOPELESS: in %s there might be what no protocol has to survive",
+      tally.hopeless == tally.total and "all of them" or units.count(tally.hopeless, "seed"))
+  end
 end
 
 --- Writes the JUnit file.

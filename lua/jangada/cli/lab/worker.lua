@@ -52,7 +52,8 @@ local function run(scenario, seed, args)
   local world <close> = scenario:world(case)
   scenarios.run(case, world)
   return table.pack("seed", seed, "hash", world:hash(), "events", world.events,
-    "time_us", world.time_us, "marks", count_marks(case, world),
+    "time_us", world.time_us, "hopeless", world.hopeless or nil,
+    "marks", count_marks(case, world),
     "verdict", describe(world.verdict))
 end
 

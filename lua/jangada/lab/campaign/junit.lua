@@ -28,7 +28,8 @@ local function add_failure(parts, group, result, meta)
   local verdict = result.verdict
   local element = element_of(group.outcome)
   local text = {verdict.traceback or verdict.message or "",
-    ("again: jangada lab run %s --seed %d"):format(meta.scenario, result.seed)}
+    result.hopeless and "in a hopeless world" or nil}
+  text[#text + 1] = ("again: jangada lab run %s --seed %d"):format(meta.scenario, result.seed)
   parts[#parts + 1] = ("  <testcase%s>\n    <%s%s>%s</%s>\n  </testcase>\n"):format(
     attributes{"classname", meta.scenario, "name", ("seed %d"):format(result.seed)}, element,
     attributes{"type", group.subject and group.kind .. " " .. group.subject or group.kind,

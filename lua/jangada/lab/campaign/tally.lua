@@ -1,7 +1,8 @@
 -- What a campaign has come to so far: counts by outcome, failures by kind, marks.
 --
--- A result is what one seed came to: {seed =, hash =, events =, time_us =, marks =, verdict =}; the
--- verdict is that of the run (jangada.lab.verdict), nil where all was well.
+-- A result is what one seed came to: {seed =, hash =, events =, time_us =, hopeless =, marks =,
+-- verdict =}; the verdict is that of the run (jangada.lab.verdict), nil where all was well;
+-- `hopeless` is true where there might be what no protocol has to survive.
 
 local verdicts = require "jangada.lab.verdict"
 
@@ -16,6 +17,7 @@ local M = {}
 ---@field subject string|nil the name of the invariant, or the code of the error
 ---@field outcome string
 ---@field results table[] by seed
+---@field hopeless integer how many of them are of hopeless worlds
 
 ---Makes an empty tally.
 ---@return table tally
@@ -23,6 +25,7 @@ function M.new()
   return setmetatable({
     counts = {passed = 0, violation = 0, unknown = 0, error = 0},
     total = 0,
+    hopeless = 0, -- seeds whose worlds were
     groups = {},  -- key -> jangada.Group
     marks = {},   -- name -> how often reached; 0: it could have been
     passed = {},  -- seeds
@@ -36,7 +39,7 @@ local function group_of(self, verdict)
   local group = self.groups[key]
   if not group then
     group = {kind = verdict.kind, subject = subject, outcome = verdicts.outcome(verdict),
-      results = {}}
+      results = {}, hopeless = 0}
     self.groups[key] = group
   end
   return group
@@ -49,6 +52,7 @@ function Tally:add(result)
   local outcome = verdicts.outcome(result.verdict)
   self.counts[outcome] = self.counts[outcome] + 1
   self.total = self.total + 1
+  if result.hopeless then self.hopeless = self.hopeless + 1 end
   for name, count in pairs(result.marks or {}) do
     self.marks[name] = (self.marks[name] or 0) + count
   end
@@ -58,6 +62,7 @@ function Tally:add(result)
   end
   local group = group_of(self, result.verdict)
   table.insert(group.results, result)
+  if result.hopeless then group.hopeless = group.hopeless + 1 end
   return group
 end
 
