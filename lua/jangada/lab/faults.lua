@@ -163,23 +163,31 @@ end
 
 local readers = {}
 
--- A client has any name, and may come later; so what is no node is only known when it strikes.
-function readers.node(value)
-  return type(value) == "string" or math.type(value) == "integer"
+function readers.node(value, ids)
+  if math.type(value) == "integer" then return value >= 1 and value <= #ids end
+  for _, id in ipairs(ids) do
+    if id == value then return true end
+  end
+  return value == "leader"
 end
 
-function readers.nodes(value)
-  if type(value) ~= "table" or #value == 0 then return readers.node(value) end
+-- A client has any name, and may come later; so what is no node is only known when it strikes.
+local function is_endpoint(value, ids)
+  return type(value) == "string" or readers.node(value, ids)
+end
+
+function readers.nodes(value, ids)
+  if type(value) ~= "table" or #value == 0 then return is_endpoint(value, ids) end
   for _, which in ipairs(value) do
-    if not readers.node(which) then return false end
+    if not is_endpoint(which, ids) then return false end
   end
   return true
 end
 
-function readers.groups(value)
+function readers.groups(value, ids)
   if type(value) ~= "table" then return false end
   for _, group in ipairs(value) do
-    if type(group) ~= "table" or #group > 0 and not readers.nodes(group) then return false end
+    if type(group) ~= "table" or #group > 0 and not readers.nodes(group, ids) then return false end
   end
   return true
 end
@@ -208,11 +216,11 @@ local expected = {
   index = "an index of the log", disk_call = "write or flush", disk_error = "EIO or ENOSPC",
   shift = "a number of ms", clock_rate = "a number from 0 to 4",
   count = "a number of commits", tail = "cut, torn or scribbled",
-  node = "a node: its number, its name or leader", nodes = "a list of nodes",
+  node = "a node of this world: its number, its name or leader", nodes = "a list of nodes",
   groups = "a list of lists of nodes", time = "a time in ms",
 }
 
-local function check_field(fault, i, name, rule)
+local function check_field(fault, i, name, rule, ids)
   local reader = rule:gsub("%?", "")
   local value = fault[name]
   if value == nil then
@@ -220,13 +228,14 @@ local function check_field(fault, i, name, rule)
     errors.raise("option_invalid", "fault %d of the plan, of kind %s, needs %s", i, fault.kind,
       name)
   end
-  local ok, result = pcall(readers[reader], value)
+  local ok, result = pcall(readers[reader], value, ids)
   if ok and result then return end
   errors.raise("option_invalid", "fault %d of the plan, of kind %s: its %s is wrong: %s", i,
-    fault.kind, name, ok and "it is " .. expected[reader] or result.message)
+    fault.kind, name, ok and ("it is %s, not %s"):format(expected[reader], options.show(value))
+      or result.message)
 end
 
-local function check(fault, i, setting)
+local function check(fault, i, setting, ids)
   local kind = type(fault) == "table" and kinds[fault.kind]
   if not kind then
     errors.raise("option_invalid", "fault %d of the plan is of no known kind", i)
@@ -242,7 +251,7 @@ local function check(fault, i, setting)
     errors.raise("option_invalid", "fault %d of the plan, of kind %s, has a for_ms and no end", i,
       fault.kind)
   end
-  for name, rule in pairs(kind.fields) do check_field(fault, i, name, rule) end
+  for name, rule in pairs(kind.fields) do check_field(fault, i, name, rule, ids) end
   for name in pairs(fault) do
     if not kind.fields[name] and name ~= "at_ms" and name ~= "for_ms" and name ~= "kind" then
       errors.raise("option_unknown", "fault %d of the plan, of kind %s, has no %s", i, fault.kind,
@@ -274,7 +283,7 @@ end
 function M.plan(given, oracle, ids, setting)
   setting = setting or {disks = true}
   if not is_plan(given) then return draw(read_recipe(given, setting), oracle, ids, setting) end
-  for i, fault in ipairs(given) do check(fault, i, setting) end
+  for i, fault in ipairs(given) do check(fault, i, setting, ids) end
   return given
 end
 
