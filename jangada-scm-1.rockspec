@@ -255,6 +255,7 @@ build = {
     ["jangada.raft.options"] = "lua/jangada/raft/options.lua",
     ["jangada.raft.progress"] = "lua/jangada/raft/progress.lua",
     ["jangada.raft.protocol"] = "lua/jangada/raft/protocol.lua",
+    ["jangada.raft.reads"] = "lua/jangada/raft/reads.lua",
     ["jangada.raft.replication"] = "lua/jangada/raft/replication.lua",
     ["jangada.raft.rules"] = "lua/jangada/raft/rules.lua",
     ["jangada.raft.server"] = "lua/jangada/raft/server.lua",

@@ -16,7 +16,9 @@
 --
 -- Clients send {type = "submit", client = "c1", number = 17, commands = {...}} and are answered
 -- {type = "submit_ok", number = (of the last), results = {...}} or {type = "error", code =, text =,
--- leader = (who may know better, or nil)}; see raft/submit.lua and raft/clients.lua.
+-- leader = (who may know better, or nil)}; see raft/submit.lua and raft/clients.lua. What changes
+-- nothing is asked of any server, {type = "read", query = ...}, and answered without a write:
+-- {type = "read_ok", result = ..., index = ...}; see raft/reads.lua.
 
 local command = require "jangada.raft.command"
 local commitment = require "jangada.raft.commitment"
@@ -25,6 +27,7 @@ local errors = require "jangada.errors"
 local kv = require "jangada.raft.kv"
 local list = require "jangada.raft.list"
 local raft_options = require "jangada.raft.options"
+local reads = require "jangada.raft.reads"
 local replication = require "jangada.raft.replication"
 local rules = require "jangada.raft.rules"
 local server = require "jangada.raft.server"
@@ -53,8 +56,12 @@ local function boot(node, options, its_rules)
   node:on("append_entries", function(message) replication.on_append_entries(raft, message) end)
   node:on("append_entries_ok", function(message)
     replication.on_append_entries_ok(raft, message)
+    reads.on_append_entries_ok(raft, message)
   end)
   node:on("submit", function(message) submit.on_submit(raft, message) end)
+  node:on("read", function(message) reads.on_read(raft, message) end)
+  node:on("read_index", function(message) reads.on_read_index(raft, message) end)
+  node:on("read_index_ok", function(message) reads.on_read_index_ok(raft, message) end)
 
   commitment.apply(raft) -- the state machine again, from the log, up to the saved commit index
   election.start_timer(raft)

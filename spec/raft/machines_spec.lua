@@ -10,6 +10,34 @@ describe("the list machine", function()
   end)
 end)
 
+describe("a query", function()
+  it("of a list is its length, or a position", function()
+    local machine = list.new()
+    assert.equal(0, machine:query("length"))
+    machine:apply("a")
+    assert.equal(1, machine:query("length"))
+    assert.equal("a", machine:query("1"))
+    for _, none in ipairs{ "0", "2", "99999999999999999999" } do
+      assert.is_falsy(machine:query(none), none)
+    end
+    for _, other in ipairs{ "", "-1", "1.5", "a" } do assert.is_nil(machine:query(other)) end
+    assert.same({ "a" }, machine.items)
+  end)
+
+  it("of keys and values is a get or a range; what changes something is none", function()
+    local machine = kv.new()
+    machine:apply(kv.put("x", "1"))
+    assert.equal("1", machine:query(kv.get("x")))
+    assert.is_false(machine:query(kv.get("y")))
+    assert.same({ { "x", "1" } }, machine:query(kv.range("a", "z")))
+    for _, other in ipairs{ kv.put("x", "2"), kv.delete("x"), kv.increment("x"),
+      kv.cas("x", "1", "2"), kv.cas("y", nil, "2"), "", "nonsense", kv.get("x"):sub(1, -2) } do
+      assert.is_nil(machine:query(other))
+    end
+    assert.same({ x = "1" }, machine.values)
+  end)
+end)
+
 describe("the kv machine", function()
   local machine
   before_each(function() machine = kv.new() end)

@@ -58,11 +58,47 @@ function clients.answer_waiting(raft, index)
   for _, message in ipairs(waiting) do clients.answer(raft, message) end
 end
 
---- Refuses all who wait: this server leads no more.
+--- Answers the reads that have waited for what is applied now.
+---@param raft jangada.Raft
+function clients.answer_reads(raft)
+  local reading, applied = raft.reading, raft.applied
+  raft.reading = {}
+  for _, read in ipairs(reading) do
+    local request = read.request
+    if read.index > applied then
+      raft.reading[#raft.reading + 1] = read
+    else
+      local result = raft.machine:query(request.body.query)
+      if result == nil then
+        clients.refuse(raft, request, 12, "query is none of this machine")
+      else
+        raft.node:reply(request, { type = "read_ok", result = result, index = applied })
+      end
+    end
+  end
+end
+
+--- Answers a server that asked for a read index.
+---@param raft jangada.Raft
+---@param message table
+---@param index integer|nil nil: this server cannot say
+function clients.tell_index(raft, message, index)
+  raft.node:reply(message,
+    { type = "read_index_ok", request = message.body.request, index = index })
+end
+
+--- Refuses all who wait: this server leads no more. A read has done nothing and may be asked again.
 ---@param raft jangada.Raft
 function clients.refuse_waiting(raft)
-  local waiting = raft.waiting
-  raft.waiting = {}
+  local waiting, reads = raft.waiting, raft.reads
+  raft.waiting, raft.reads = {}, {}
+  for _, read in ipairs(reads) do
+    if read.message.body.type == "read" then
+      clients.refuse(raft, read.message, 11, "deposed")
+    else
+      clients.tell_index(raft, read.message, nil)
+    end
+  end
   for index = raft.applied + 1, raft.log:last_index() do
     for _, message in ipairs(waiting[index] or {}) do
       clients.refuse(raft, message, 13, "deposed before the commands were committed")

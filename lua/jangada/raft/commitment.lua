@@ -43,7 +43,9 @@ end
 ---@param raft jangada.Raft
 function commitment.apply(raft)
   local commit = raft.state.commit
-  if raft.applied < commit then raft.log:visit(raft.applied + 1, commit, apply_entry, raft) end
+  if raft.applied >= commit then return end
+  raft.log:visit(raft.applied + 1, commit, apply_entry, raft)
+  if raft.reading[1] then clients.answer_reads(raft) end
 end
 
 --- 5.3: moves the commit index to a higher one, if it is higher.

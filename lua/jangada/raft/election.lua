@@ -16,7 +16,7 @@ local function become_leader(raft)
   raft.node:trace("leader", { term = state.term })
   for _, peer in ipairs(raft.peers) do
     raft.progress[peer] = progress.new(state.last, raft.options.inflight_max)
-    raft.match[peer], raft.heard_ms[peer] = 0, now_ms
+    raft.match[peer], raft.confirmed[peer], raft.heard_ms[peer] = 0, 0, now_ms
   end
   raft.uncommitted_bytes = sessions.read_log(raft.sessions, raft.log, raft.applied)
   raft.heartbeat = raft.node:every(raft.options.heartbeat_ms, raft.on_heartbeat)

@@ -9,8 +9,8 @@
 --                                be none, stays and is answered with false
 --     kv.range("a", "b", 10)     {{key, value}, ...}: up to 10 pairs from "a" to "b", in order
 --
--- A get goes through the log like the others, so it sees every command answered before it was
--- asked.
+-- A get and a range go through the log like the others, or are read without it (raft/reads.lua).
+-- Either way they see every command answered before they were asked.
 
 ---@class jangada.raft.KV
 ---@field values table<string, string>
@@ -142,6 +142,20 @@ function KV:apply(command)
   local ok, answer = pcall(run, self.values, command)
   if ok then return answer end
   return "not a command"
+end
+
+local QUERIES <const> = { get = true, range = true }
+
+--- Answers a get or a range, and changes nothing.
+---@param command string
+---@return string|boolean|string[][]|nil answer nil if it is none of these
+function KV:query(command)
+  local ok, name = pcall(unpack, ">s1", command)
+  if not ok or not QUERIES[name] then return nil end
+  local answer
+  ok, answer = pcall(run, self.values, command)
+  if ok then return answer end
+  return nil
 end
 
 return KV

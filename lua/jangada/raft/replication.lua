@@ -21,6 +21,7 @@ local function append_entries(raft, next, entries)
     prev_term = raft.log:term(prev_index),
     entries = entries,
     commit = raft.state.commit,
+    round = raft.reads[1] and raft.round, -- nil if nobody reads
   }
 end
 
@@ -66,10 +67,9 @@ local function send_next_to_all(raft)
   for i = 1, #peers do send_next(raft, peers[i]) end
 end
 
---- 5.2: a heartbeat, to every peer, about what it holds or is guessed to hold.
+--- 5.2: an empty message to every peer, about what it holds or is guessed to hold.
 ---@param raft jangada.Raft a leader
-function replication.heartbeat(raft)
-  server.persist_commit(raft)
+function replication.send_heartbeats(raft)
   local all, matches, peers, common = raft.progress, raft.match, raft.peers, nil
   local is_common = true
   for i = 1, #peers do
@@ -87,6 +87,13 @@ function replication.heartbeat(raft)
     local held = all[peer].guess or matches[peer]
     raft.node:send(peer, append_entries(raft, held + 1, {}))
   end
+end
+
+--- 5.2: what a leader does at each interval.
+---@param raft jangada.Raft a leader
+function replication.heartbeat(raft)
+  server.persist_commit(raft)
+  replication.send_heartbeats(raft)
 end
 
 --- 5.3: a leader appends to its own log and tells the others.
@@ -108,7 +115,7 @@ local function accept(raft, message)
     raft.node:reached("append_refused")
     local hint_index, hint_term = log:conflict_hint(prev_index, body.prev_term)
     return { type = "append_entries_ok", term = term, success = false, prev_index = prev_index,
-      hint_index = hint_index, hint_term = hint_term }
+      hint_index = hint_index, hint_term = hint_term, round = body.round }
   end
   local last_verified = prev_index + #entries
   local commit = rules.follower_commit(raft.state.commit, body.commit, last_verified)
@@ -126,11 +133,11 @@ local function accept(raft, message)
   end
   commitment.apply(raft)
   return { type = "append_entries_ok", term = term, success = true, prev_index = prev_index,
-    match = last_verified }
+    match = last_verified, round = body.round }
 end
 
 --- Figure 2, AppendEntries RPC: {type = "append_entries", term, prev_index, prev_term, entries,
---- commit} from a leader.
+--- commit, and a round of reads if there is one} from a leader.
 ---@param raft jangada.Raft
 ---@param message table
 function replication.on_append_entries(raft, message)
@@ -180,7 +187,7 @@ local function note_refusal(raft, peer, body)
 end
 
 --- The answer to it: {type = "append_entries_ok", term, success, prev_index (of the message), and
---- match or else hint_index, hint_term}.
+--- match or else hint_index, hint_term; and its round}.
 ---@param raft jangada.Raft
 ---@param message table
 function replication.on_append_entries_ok(raft, message)

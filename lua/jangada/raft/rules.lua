@@ -183,6 +183,36 @@ function rules.is_new_command(number, number_known)
   return number > number_known
 end
 
+--- Dissertation 6.4: up to where a leader that is asked now must have applied before it answers:
+--- what it knows to be committed. Until it has committed an entry of its own term, more may be, by
+--- its predecessors, but nothing beyond the first entry of its term.
+---@param log jangada.Log the leader's
+---@param term integer the leader's
+---@param commit integer
+---@return integer index
+function rules.read_index(log, term, commit)
+  if log:term(commit) == term then return commit end
+  return log:first_of_term(term) or log:last_index() + 1
+end
+
+--- Dissertation 6.4: the last round of reads that a member has confirmed, when it answers a message
+--- of a round. Who answers an old one has not said that no other leader came after that.
+---@param confirmed integer so far
+---@param answered integer the round of the message that is answered
+---@param _ integer the last round begun
+---@return integer round
+function rules.confirmed_round(confirmed, answered, _)
+  return answered > confirmed and answered or confirmed
+end
+
+--- Dissertation 6.4: whether a leader knows that it still led when a round of reads began.
+---@param held integer the last round that a majority has confirmed
+---@param round integer
+---@return boolean
+function rules.is_round_confirmed(held, round)
+  return held >= round
+end
+
 --- Dissertation 6.2: a leader that has not heard from a majority for an election timeout gives up,
 --- so that its clients go and look for the leader that the majority may have elected.
 ---@param heard integer how many members were heard of in that time, itself included

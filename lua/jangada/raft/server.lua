@@ -33,6 +33,10 @@ local COMMIT_LAG_MAX <const> = server.COMMIT_LAG_MAX
 ---@field heard_ms table<string, number> when each peer was last heard of, while leading
 ---@field uncommitted_bytes integer data of commands logged and not committed, while leading
 ---@field waiting table<integer, table[]> client requests to answer, by the index they wait for
+---@field reads table[] {message, index, round} of each read that waits for a round, while leading
+---@field round integer the last round of reads begun
+---@field confirmed table<string, integer> the last round each peer confirmed, while leading
+---@field reading table[] {request, index} of each read that waits for an index to be applied
 ---@field resting_commit integer the commit index at the last heartbeat
 ---@field contact_ms number when a leader was last heard of, a vote was given, an election begun
 ---@field timeout_ms integer the election timeout drawn last
@@ -67,7 +71,7 @@ function server.new(node, options, rules, machine)
     node = node, rules = rules, options = options, log = log, machine = machine,
     sessions = sessions.new(), state = node.state, applied = 0, members = members, peers = peers,
     granted = {}, progress = {}, match = {}, heard_ms = {}, waiting = {},
-    uncommitted_bytes = 0,
+    uncommitted_bytes = 0, reads = {}, round = 0, confirmed = {}, reading = {},
     resting_commit = node.state.commit, contact_ms = node:now(), timeout_ms = 0, heartbeat = nil,
   }
 end
