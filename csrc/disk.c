@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define BLOCK ((size_t)4096)     /* what a device writes at once, and a multiple of what it can */
@@ -70,10 +71,13 @@ static int posix_read(jg_disk *d, uint64_t at, void *into, size_t size) {
 /* ---- writing ------------------------------------------------------------------------------- */
 
 /* With O_DIRECT, EINVAL says that the filesystem does not have it so. */
-static int write_all(const jg_disk *d, uint64_t at, const unsigned char *bytes, size_t size,
+static int write_all(const jg_disk *d, uint64_t at, unsigned char *bytes, size_t size, int flags,
                      size_t *done) {
   while (*done < size) {
-    ssize_t n = pwrite(d->fd, bytes + *done, size - *done, (off_t)(at + *done));
+    struct iovec rest = {bytes + *done, size - *done};
+    off_t to = (off_t)(at + *done);
+    ssize_t n = flags != 0 ? pwritev2(d->fd, &rest, 1, to, flags)
+                           : pwrite(d->fd, rest.iov_base, rest.iov_len, to);
     if (n == 0) return EIO;
     if (n > 0) *done += (size_t)n;
     if (n < 0 && errno != EINTR) return errno;
@@ -81,9 +85,29 @@ static int write_all(const jg_disk *d, uint64_t at, const unsigned char *bytes, 
   return 0;
 }
 
+/* Writes whole blocks, and with *flush flushes them by the same call, if it can: *flush is then
+** false, and of a failure it is not known what it left. A device that has a way to make one write
+** durable may leave alone what was written before, so that must be flushed already. */
+static int write_out(jg_disk *d, uint64_t at, size_t size, bool *flush) {
+  size_t done = 0;
+  bool is_direct = set_direct(d, true);
+  if (is_direct && *flush && !d->is_unflushed && !d->refuses_dsync) {
+    int rc = write_all(d, at, d->blocks, size, RWF_DSYNC, &done);
+    d->refuses_dsync = rc == EOPNOTSUPP || rc == ENOSYS;
+    *flush = rc == EINVAL || d->refuses_dsync;
+    if (!*flush) return rc;
+  }
+  d->is_unflushed = true;
+  int rc = write_all(d, at, d->blocks, size, 0, &done);
+  if (rc != EINVAL || !is_direct) return rc;
+  d->refuses_direct = true;
+  return set_direct(d, false) ? write_all(d, at, d->blocks, size, 0, &done) : EINVAL;
+}
+
 /* Writes what fits into the buffer, of *size bytes. */
-static int write_blocks(jg_disk *d, uint64_t at, const unsigned char *bytes, size_t *size) {
-  size_t before = at % BLOCK, done = 0;
+static int write_blocks(jg_disk *d, uint64_t at, const unsigned char *bytes, size_t *size,
+                        bool *flush) {
+  size_t before = at % BLOCK;
   if (*size > BUFFER - before) *size = BUFFER - before;
   size_t end = before + *size, padded = (end + BLOCK - 1) / BLOCK * BLOCK;
   if (before != (at == 0 ? 0 : d->block_size) || (before > 0 && d->block_at != at - before))
@@ -91,12 +115,7 @@ static int write_blocks(jg_disk *d, uint64_t at, const unsigned char *bytes, siz
   d->block_size = 0; /* if it fails, who knows what is there */
   memcpy(d->blocks + before, bytes, *size);
   memset(d->blocks + end, 0, padded - end);
-  set_direct(d, true);
-  int rc = write_all(d, at - before, d->blocks, padded, &done);
-  if (rc == EINVAL && d->is_direct) {
-    d->refuses_direct = true;
-    rc = set_direct(d, false) ? write_all(d, at - before, d->blocks, padded, &done) : EINVAL;
-  }
+  int rc = write_out(d, at - before, padded, flush);
   if (rc != 0) return rc;
   d->block_size = end % BLOCK;
   d->block_at = at + *size - d->block_size;
@@ -109,19 +128,23 @@ static int write_blocks(jg_disk *d, uint64_t at, const unsigned char *bytes, siz
 ** to. So the bytes that stand before the first one in its block were written last, and are written
 ** again as they were; those that follow the last one in its block are of no epoch that counts, and
 ** become zeros. */
-static int posix_write(jg_disk *d, uint64_t at, const void *bytes, size_t size) {
+static int posix_write(jg_disk *d, uint64_t at, const void *bytes, size_t size, bool *flush) {
   int rc = 0;
+  bool later = false; /* what takes several calls is flushed by one of its own */
   if (d->blocks == NULL) d->blocks = aligned_alloc(BLOCK, BUFFER);
   if (d->blocks == NULL) return ENOMEM;
   for (size_t done = 0, n; rc == 0 && done < size; done += n) {
     n = size - done;
-    rc = write_blocks(d, at + done, (const unsigned char *)bytes + done, &n);
+    rc = write_blocks(d, at + done, (const unsigned char *)bytes + done, &n,
+                      at % BLOCK + size <= BUFFER ? flush : &later);
   }
   return rc;
 }
 
 static int posix_flush(jg_disk *d) {
-  return fdatasync(d->fd) == 0 ? 0 : errno;
+  if (fdatasync(d->fd) != 0) return errno;
+  d->is_unflushed = false;
+  return 0;
 }
 
 /* Zeros are written, not only allocated: the first write to an allocated extent changes the
@@ -129,7 +152,7 @@ static int posix_flush(jg_disk *d) {
 ** In small pieces: of large ones Linux makes large folios, whose flushes cost a seventh more.
 ** Before the file has its size its name is on the disk: whoever made it may have died meanwhile. */
 static int posix_truncate(jg_disk *d, uint64_t size) {
-  static const unsigned char zeros[BLOCK];
+  static unsigned char zeros[BLOCK];
   jg_failure f = {0};
   uint64_t at = 0;
   int rc = set_direct(d, false) ? posix_size(d, &at) : EIO;
@@ -137,7 +160,7 @@ static int posix_truncate(jg_disk *d, uint64_t size) {
   if (rc == 0 && at > size && ftruncate(d->fd, (off_t)size) != 0) rc = errno;
   while (rc == 0 && at < size) {
     size_t n = size - at < sizeof zeros ? (size_t)(size - at) : sizeof zeros, done = 0;
-    rc = write_all(d, at, zeros, n, &done);
+    rc = write_all(d, at, zeros, n, 0, &done);
     at += n;
   }
   if (rc == 0 && fsync(d->fd) != 0) rc = errno;
@@ -151,7 +174,7 @@ static void posix_close(jg_disk *d) {
   d->fd = -1;
   d->blocks = NULL;
   d->block_size = 0;
-  d->is_direct = d->refuses_direct = false;
+  d->is_direct = d->refuses_direct = d->refuses_dsync = d->is_unflushed = false;
 }
 
 void jg_disk_posix(jg_disk *d, const char *path, mode_t mode) {

@@ -46,12 +46,13 @@ static int write_out(jg_journal *j, const void *bytes, size_t size, uint64_t at,
   j->flushing = true;
   pthread_mutex_unlock(&j->mutex);
   int64_t begin = jg_now_us();
-  int written = size > 0 ? j->disk->calls->write(j->disk, at, bytes, size) : 0;
-  int rc = written == 0 && flushes ? j->disk->calls->flush(j->disk) : written;
+  bool flush = flushes;
+  int written = size > 0 ? j->disk->calls->write(j->disk, at, bytes, size, &flush) : 0;
+  int rc = written == 0 && flush ? j->disk->calls->flush(j->disk) : written;
   int64_t us = jg_now_us() - begin;
   pthread_mutex_lock(&j->mutex);
   j->flushing = false;
-  if (written == 0 && rc != 0) fail(j, rc);
+  if (rc != 0 && (written == 0 || flush != flushes)) fail(j, rc);
   if (rc != 0) {
     pthread_cond_broadcast(&j->done);
     return rc;

@@ -20,13 +20,14 @@
 /* ---- disk.c, memory_disk.c: where the journal is kept ------------------------------------- */
 
 /* All return 0 or an errno. A write is at offset 0, or where the last one ended; it may turn what
-** follows it, up to the end of a block, into zeros. */
+** follows it, up to the end of a block, into zeros. With *flush it may flush, too: it makes *flush
+** false then, and its failure is one of a flush. */
 typedef struct jg_disk jg_disk;
 typedef struct jg_disk_calls {
   int (*open)(jg_disk *d, bool make); /* ENOENT: there is none, and `make` does not ask for one */
   int (*size)(jg_disk *d, uint64_t *size);
   int (*read)(jg_disk *d, uint64_t at, void *into, size_t size);
-  int (*write)(jg_disk *d, uint64_t at, const void *bytes, size_t size);
+  int (*write)(jg_disk *d, uint64_t at, const void *bytes, size_t size, bool *flush);
   int (*flush)(jg_disk *d);
   int (*truncate)(jg_disk *d, uint64_t size); /* what it gains is written zeros, flushed */
   void (*close)(jg_disk *d);
@@ -39,6 +40,7 @@ struct jg_disk {
   mode_t mode;
   bool read_only;
   bool is_direct, refuses_direct; /* O_DIRECT is set; the filesystem does not know it */
+  bool refuses_dsync, is_unflushed; /* nor RWF_DSYNC; a write waits for a flush */
   unsigned char *blocks;          /* what is being written; it begins with the last block, */
   uint64_t block_at;              /* which is at this offset */
   size_t block_size;              /* and has so many bytes of the last write; 0: not known */

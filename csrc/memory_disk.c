@@ -65,8 +65,9 @@ static int keep_before(memory_disk *m, uint64_t from, uint64_t to) {
   return 0;
 }
 
-static int memory_write(jg_disk *d, uint64_t at, const void *bytes, size_t size) {
+static int memory_write(jg_disk *d, uint64_t at, const void *bytes, size_t size, bool *flush) {
   memory_disk *m = (memory_disk *)d;
+  (void)flush; /* it never does */
   if (at > m->size || size > m->size - at) return EFBIG;
   int rc = keep_before(m, at, at + size);
   if (rc != 0) return rc;

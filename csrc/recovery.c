@@ -153,8 +153,9 @@ static int stamp(jg_journal *j) {
   if (!jg_buffer_reserve(&j->ops.bytes, JG_RECORD_HEAD_SIZE)) return ENOMEM;
   j->ops.bytes.size = JG_RECORD_HEAD_SIZE;
   size_t size = jg_record_seal(j, j->lsn);
-  int rc = j->disk->calls->write(j->disk, 0, j->ops.bytes.data, size);
-  return rc != 0 ? rc : j->disk->calls->flush(j->disk);
+  bool flush = true;
+  int rc = j->disk->calls->write(j->disk, 0, j->ops.bytes.data, size, &flush);
+  return rc != 0 || !flush ? rc : j->disk->calls->flush(j->disk);
 }
 
 /* The journal's file, of the size asked for, before the first write: whoever only reads needs

@@ -10,7 +10,7 @@
 **                             written, but could not be flushed: EIO. LMDB writes data by pages
 **                             and its meta pages in part, so by their size they are told; small
 **                             writes to a journal begin with its magic
-**     FAULT_FLUSH=n           the n-th fdatasync fails with EIO
+**     FAULT_FLUSH=n           the n-th fdatasync, or write with RWF_DSYNC, fails with EIO
 **     FAULT_HOLD=path         each fdatasync ends when there is no file of that name
 **                             With FAULT_DRAIN=1 reading an eventfd removes that file, and goes on
 **                             when there is something to read: the worst moment for it
@@ -143,6 +143,12 @@ EXPORT int fdatasync(int fd) {
     return -1;
   }
   return real(fd);
+}
+
+/* A write that is flushed by the same call fails as either of them would. */
+EXPORT ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t at, int flags) {
+  ssize_t n = count == 1 ? pwrite(fd, parts->iov_base, parts->iov_len, at) : -1;
+  return n < 0 || (flags & RWF_DSYNC) == 0 || fdatasync(fd) == 0 ? n : -1;
 }
 
 EXPORT ssize_t read(int fd, void *into, size_t size) {

@@ -211,6 +211,15 @@ VISIBLE int fdatasync(int fd) {
   return flush(fd, SYS_fdatasync);
 }
 
+/* Taken down as a write and a flush: what it leaves when it fails is as unknown. */
+VISIBLE ssize_t pwritev2(int fd, const struct iovec *vector, int count, off_t offset, int flags) {
+  if (watched_of(fd) == NULL) return syscall(SYS_pwritev2, fd, vector, count, offset, 0, flags);
+  if (count != 1 || (flags & ~RWF_DSYNC) != 0) return failed(EOPNOTSUPP);
+  ssize_t result = write_bytes(fd, vector->iov_base, vector->iov_len, offset);
+  if (result < 0 || (flags & RWF_DSYNC) == 0) return result;
+  return flush(fd, SYS_fdatasync) == 0 ? result : -1;
+}
+
 /* To `end` bytes: 't' cuts or extends, 'a' only extends, from `offset` on. */
 static int resize(int fd, char kind, int mode, off_t offset, off_t end) {
   const watched *of = watched_of(fd);
@@ -261,6 +270,8 @@ ALIAS("fcntl") int fcntl64(int fd, int command, ...);
 ALIAS("pwrite") ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t offset);
 ALIAS("pwritev")
 ssize_t pwritev64(int fd, const struct iovec *vector, int count, off64_t offset);
+ALIAS("pwritev2")
+ssize_t pwritev64v2(int fd, const struct iovec *vector, int count, off64_t offset, int flags);
 ALIAS("pread") ssize_t pread64(int fd, void *into, size_t size, off64_t offset);
 ALIAS("ftruncate") int ftruncate64(int fd, off64_t size);
 ALIAS("fallocate") int fallocate64(int fd, int mode, off64_t offset, off64_t size);
