@@ -91,7 +91,7 @@ static void poison(jg_journal *j, int rc) {
 /* All that is committed and not in the file, from the journal onto the last checkpoint. */
 static int rebuild(jg_db *db) {
   jg_journal *j = db->journal;
-  jg_scan scan = {0};
+  jg_scan scan = {.block = j->disk->block};
   jg_tx tx = {.db = db, .writable = true, .direct = true, .level = 1};
   if (j->parent != NULL) mdb_txn_abort(j->parent);
   j->parent = NULL;
@@ -283,7 +283,8 @@ int jg_journal_commit(jg_tx *tx, bool wait) {
     mdb_txn_abort(txn);
     return wait ? jg_journal_flush(j) : 0; /* what it has read may not be durable yet */
   }
-  if (tx->direct || j->offset + jg_padded(j->ops.bytes.size) > j->size || is_near_full(db))
+  if (tx->direct || jg_journal_next_block(j) + jg_padded(j->ops.bytes.size) > j->size ||
+      is_near_full(db))
     return commit_by_checkpoint(tx, txn);
   if (!jg_buffer_reserve(&j->ops.bytes, 8)) {
     mdb_txn_abort(txn);
@@ -295,7 +296,6 @@ int jg_journal_commit(jg_tx *tx, bool wait) {
   if (rc != 0) return retract(db, txn, rc);
   if (j->lsn == j->checkpoint_lsn) j->first_us = jg_now_us();
   j->lsn = lsn;
-  j->offset += size;
   rc = commit_child(db, txn);
   if (rc != 0 && atomic_load(&j->failed) == 0) rc = 0; /* rebuilt, with this commit in it */
   if (rc == 0 && is_due(db, false)) jg_checkpoint(db, false);

@@ -107,36 +107,26 @@ static int write_out(jg_disk *d, uint64_t at, size_t size, bool *flush) {
 /* Writes what fits into the buffer, of *size bytes. */
 static int write_blocks(jg_disk *d, uint64_t at, const unsigned char *bytes, size_t *size,
                         bool *flush) {
-  size_t before = at % BLOCK;
-  if (*size > BUFFER - before) *size = BUFFER - before;
-  size_t end = before + *size, padded = (end + BLOCK - 1) / BLOCK * BLOCK;
-  if (before != (at == 0 ? 0 : d->block_size) || (before > 0 && d->block_at != at - before))
-    return EINVAL;   /* it does not follow the last one */
-  d->block_size = 0; /* if it fails, who knows what is there */
-  memcpy(d->blocks + before, bytes, *size);
-  memset(d->blocks + end, 0, padded - end);
-  int rc = write_out(d, at - before, padded, flush);
-  if (rc != 0) return rc;
-  d->block_size = end % BLOCK;
-  d->block_at = at + *size - d->block_size;
-  memmove(d->blocks, d->blocks + (end - d->block_size), d->block_size);
-  return 0;
+  if (*size > BUFFER) *size = BUFFER;
+  size_t padded = (*size + BLOCK - 1) / BLOCK * BLOCK;
+  memcpy(d->blocks, bytes, *size);
+  memset(d->blocks + *size, 0, padded - *size);
+  return write_out(d, at, padded, flush);
 }
 
 /* Past the page cache (O_DIRECT), in whole blocks: a flush then finds nothing to write, which takes
-** less of the processor than finding, locking and waiting for pages. The journal is only appended
-** to. So the bytes that stand before the first one in its block were written last, and are written
-** again as they were; those that follow the last one in its block are of no epoch that counts, and
-** become zeros. */
+** less of the processor than finding, locking and waiting for pages. What follows the last byte in
+** its block is of no epoch that counts, and becomes zeros. */
 static int posix_write(jg_disk *d, uint64_t at, const void *bytes, size_t size, bool *flush) {
   int rc = 0;
   bool later = false; /* what takes several calls is flushed by one of its own */
+  if (at % BLOCK != 0) return EINVAL;
   if (d->blocks == NULL) d->blocks = aligned_alloc(BLOCK, BUFFER);
   if (d->blocks == NULL) return ENOMEM;
   for (size_t done = 0, n; rc == 0 && done < size; done += n) {
     n = size - done;
     rc = write_blocks(d, at + done, (const unsigned char *)bytes + done, &n,
-                      at % BLOCK + size <= BUFFER ? flush : &later);
+                      size <= BUFFER ? flush : &later);
   }
   return rc;
 }
@@ -173,12 +163,11 @@ static void posix_close(jg_disk *d) {
   free(d->blocks);
   d->fd = -1;
   d->blocks = NULL;
-  d->block_size = 0;
   d->is_direct = d->refuses_direct = d->refuses_dsync = d->is_unflushed = false;
 }
 
 void jg_disk_posix(jg_disk *d, const char *path, mode_t mode) {
   static const jg_disk_calls calls = {posix_open,  posix_size,     posix_read, posix_write,
                                       posix_flush, posix_truncate, posix_close};
-  *d = (jg_disk){.calls = &calls, .path = path, .fd = -1, .mode = mode};
+  *d = (jg_disk){.calls = &calls, .path = path, .block = BLOCK, .fd = -1, .mode = mode};
 }

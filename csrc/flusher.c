@@ -121,24 +121,31 @@ void jg_journal_stop(jg_journal *j) {
 
 /* ---- what the owner's thread calls --------------------------------------------------------- */
 
-/* Hands over the record of the next commit, at j->offset. With `wait` it is durable on return; else
-** it will be. 0, or the errno of what failed; unless that poisoned the DB, the commit can still be
+/* Where a write may begin: behind all records, in a block that holds none. */
+uint64_t jg_journal_next_block(const jg_journal *j) {
+  size_t block = j->disk->block;
+  return (j->offset + block - 1) / block * block;
+}
+
+/* Hands over the record of the next commit. With `wait` it is durable on return; else it will be. 0, or the errno of what failed; unless that poisoned the DB, the commit can still be
 ** undone. */
 int jg_journal_append(jg_journal *j, const void *record, size_t size, uint64_t lsn, bool wait) {
   pthread_mutex_lock(&j->mutex);
   int rc = atomic_load(&j->failed);
+  uint64_t at = j->pending.size > 0 ? j->offset : jg_journal_next_block(j);
   if (rc == 0 && wait && j->pending.size == 0 && !j->flushing) {
-    rc = write_out(j, record, size, j->offset, lsn, true);
+    rc = write_out(j, record, size, at, lsn, true);
   } else if (rc == 0 && !jg_buffer_reserve(&j->pending, size)) {
     rc = ENOMEM;
   } else if (rc == 0) {
-    if (j->pending.size == 0) j->pending_at = j->offset;
+    if (j->pending.size == 0) j->pending_at = at;
     memcpy(j->pending.data + j->pending.size, record, size);
     j->pending.size += size;
     j->pending_lsn = lsn;
     if (!wait && j->may_start && !j->started && start(j) != 0) j->may_start = false;
     if (!wait) pthread_cond_signal(&j->work);
   }
+  if (rc == 0) j->offset = at + size;
   pthread_mutex_unlock(&j->mutex);
   return rc == 0 && wait ? jg_journal_flush(j) : rc;
 }

@@ -52,8 +52,13 @@
 **     8  4   its size, without padding         32  8   flushed LSN: what was known to be durable
 **    12  4   0                                 40  8   id                48  operations (write.c)
 **
-** Numbers are big-endian. The records of an epoch follow each other from offset 0 with LSNs that
-** count up. The first that is not good ends them, and is one of two things:
+** Numbers are big-endian. The records of an epoch begin at offset 0, with LSNs that count up. A
+** record follows the one before it directly, if they are written together; else it begins the next
+** block of the disk, since each write begins at a block. So a block that was flushed is not written
+** again in its epoch: no power failure in the middle of a write can touch what was acknowledged,
+** and a disk that has to bring a block it is still busy with to rest takes longer than one that is
+** given another. LSNs tell a record of this epoch from what stood in a gap: each is written once.
+** The first record that is not good ends them, and is one of two things:
 **
 **     a tail   the power failed before its flush was over: nobody was told that it is durable.
 **              It is cut off, lawfully.
@@ -61,12 +66,8 @@
 **              offset: what was acknowledged cannot be read.
 **
 ** Damage to the last flushed records cannot be told from a tail: no later record vouches for them.
-** A sector that is rewritten is assumed to keep, in a power failure, the bytes that do not change:
-** records share sectors (SQLite assumes the same). The file is written in whole blocks, past the
-** page cache (disk.c), and so is the block that a record shares with the one before it: with the
-** same bytes as before up to the record, as the page cache would write it, too. Behind it come
-** zeros, where stood at most a record of an earlier epoch: none of this one is ever lost to them,
-** since records follow each other.
+** The file is written past the page cache (disk.c), and with the write flushed by the same call
+** where the system can. Behind a write, up to the end of its last block, come zeros.
 */
 #include "bucket.h"
 #include "journal.h"
@@ -154,10 +155,10 @@ size_t jg_record_seal(jg_journal *j, uint64_t lsn) {
   return padded;
 }
 
-/* Is there a whole record at `at`, of whatever store and epoch? Its size, or 0. */
+/* Is there a whole record at `at`, of whatever journal and epoch? Its size, or 0. */
 static size_t find_record(const jg_scan *scan, size_t at) {
   const unsigned char *p = scan->data + at;
-  if (scan->size - at < JG_RECORD_HEAD_SIZE || memcmp(p, magic, sizeof magic) != 0) return 0;
+  if (at >= scan->size || scan->size - at < JG_RECORD_HEAD_SIZE || memcmp(p, magic, sizeof magic) != 0) return 0;
   size_t size = jg_get_u32(p + 8);
   if (size < JG_RECORD_HEAD_SIZE || size > scan->size - at) return 0;
   return jg_crc32c(0, p + 8, size - 8) == jg_get_u32(p + 4) ? size : 0;
@@ -168,7 +169,7 @@ static size_t find_record(const jg_scan *scan, size_t at) {
 /* The caller frees scan->data. */
 int jg_journal_read(jg_disk *disk, uint64_t size, jg_scan *scan) {
   uint64_t there;
-  *scan = (jg_scan){0};
+  *scan = (jg_scan){.block = disk->block};
   int rc = disk->calls->size(disk, &there);
   if (rc != 0) return rc;
   if (size > there) size = there;
@@ -179,12 +180,34 @@ int jg_journal_read(jg_disk *disk, uint64_t size, jg_scan *scan) {
   return disk->calls->read(disk, 0, scan->data, scan->size);
 }
 
-/* Does a record from `at` on say that the one with this LSN was flushed? */
-static bool was_flushed(const jg_scan *scan, size_t at, uint64_t id, uint64_t epoch, uint64_t lsn) {
-  for (; scan->size - at >= JG_RECORD_HEAD_SIZE; at += 8) {
+/* The record of commit `lsn`, behind one that ends at `at`, or the first one: it follows directly,
+** or a write began with it, at a block. Its size and *at, or 0. */
+static size_t find_next(const jg_scan *scan, size_t *at, uint64_t lsn) {
+  size_t places[] = {*at, (*at + scan->block - 1) / scan->block * scan->block};
+  for (int i = 0; i < 2; i++) {
+    size_t size = find_record(scan, places[i]);
+    const unsigned char *p = scan->data + places[i];
+    if (size == 0 || jg_get_u64(p + 16) != scan->epoch || jg_get_u64(p + 24) != lsn ||
+        jg_get_u64(p + 40) != scan->id)
+      continue;
+    *at = places[i];
+    return size;
+  }
+  return 0;
+}
+
+static size_t end_of(const jg_scan *scan, size_t at, size_t size) {
+  size_t end = at + jg_padded(size);
+  return end < scan->size ? end : scan->size;
+}
+
+/* Does a record behind the last good one say that the one that should follow it was flushed? */
+static bool was_flushed(const jg_scan *scan) {
+  for (size_t at = scan->end; scan->size - at >= JG_RECORD_HEAD_SIZE; at += 8) {
     const unsigned char *p = scan->data + at;
-    if (memcmp(p, magic, sizeof magic) == 0 && jg_get_u64(p + 16) == epoch &&
-        jg_get_u64(p + 40) == id && jg_get_u64(p + 32) >= lsn && find_record(scan, at) > 0)
+    if (memcmp(p, magic, sizeof magic) == 0 && jg_get_u64(p + 16) == scan->epoch &&
+        jg_get_u64(p + 40) == scan->id && jg_get_u64(p + 32) > scan->lsn &&
+        find_record(scan, at) > 0)
       return true;
   }
   return false;
@@ -192,33 +215,30 @@ static bool was_flushed(const jg_scan *scan, size_t at, uint64_t id, uint64_t ep
 
 /* Finds the records of an epoch that follow the one with this LSN. */
 void jg_journal_scan(jg_scan *scan, uint64_t id, uint64_t epoch, uint64_t lsn) {
-  scan->end = 0;
-  scan->count = 0;
+  scan->id = id;
+  scan->epoch = epoch;
   scan->lsn = lsn;
-  for (size_t at = 0;;) {
-    size_t size = find_record(scan, at);
-    const unsigned char *p = scan->data + at;
-    if (size > 0 && at == 0) {
-      scan->is_foreign = jg_get_u64(p + 40) != id;
-      scan->is_newer = !scan->is_foreign && jg_get_u64(p + 16) > epoch;
-    }
-    if (size == 0 || scan->is_foreign || jg_get_u64(p + 40) != id || jg_get_u64(p + 16) != epoch ||
-        jg_get_u64(p + 24) != scan->lsn + 1)
-      break;
+  scan->end = scan->count = 0;
+  if (find_record(scan, 0) > 0) {
+    scan->is_foreign = jg_get_u64(scan->data + 40) != id;
+    scan->is_newer = !scan->is_foreign && jg_get_u64(scan->data + 16) > epoch;
+  }
+  if (scan->is_foreign) return;
+  for (size_t at = 0, size; (size = find_next(scan, &at, scan->lsn + 1)) > 0; at = scan->end) {
     scan->lsn++;
     scan->count++;
-    at = scan->end = at + jg_padded(size) < scan->size ? at + jg_padded(size) : scan->size;
+    scan->end = end_of(scan, at, size);
   }
-  if (!scan->is_foreign) scan->is_damaged = was_flushed(scan, scan->end, id, epoch, scan->lsn + 1);
+  scan->is_damaged = was_flushed(scan);
 }
 
 /* Applies the records that a scan found to tx->txn. */
 int jg_journal_replay(jg_tx *tx, const jg_scan *scan) {
   int rc = 0;
-  for (size_t at = 0; rc == 0 && at < scan->end;) {
-    size_t size = jg_get_u32(scan->data + at + 8);
+  uint64_t lsn = scan->lsn - scan->count;
+  for (size_t at = 0, size; rc == 0 && lsn < scan->lsn; at = end_of(scan, at, size)) {
+    size = find_next(scan, &at, ++lsn);
     rc = jg_ops_apply(tx, scan->data + at + JG_RECORD_HEAD_SIZE, size - JG_RECORD_HEAD_SIZE);
-    at += jg_padded(size);
   }
   return rc;
 }

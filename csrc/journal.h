@@ -19,9 +19,9 @@
 
 /* ---- disk.c, memory_disk.c: where the journal is kept ------------------------------------- */
 
-/* All return 0 or an errno. A write is at offset 0, or where the last one ended; it may turn what
-** follows it, up to the end of a block, into zeros. With *flush it may flush, too: it makes *flush
-** false then, and its failure is one of a flush. */
+/* All return 0 or an errno. A write begins at a multiple of the disk's block, and may turn what
+** follows it, up to the end of its last block, into zeros. With *flush it may flush, too: it makes
+** *flush false then, and its failure is one of a flush. */
 typedef struct jg_disk jg_disk;
 typedef struct jg_disk_calls {
   int (*open)(jg_disk *d, bool make); /* ENOENT: there is none, and `make` does not ask for one */
@@ -36,14 +36,13 @@ typedef struct jg_disk_calls {
 struct jg_disk {
   const jg_disk_calls *calls;
   const char *path;
-  int fd; /* of the POSIX one; -1: none */
+  size_t block; /* bytes that are written at once */
+  int fd;       /* of the POSIX one; -1: none */
   mode_t mode;
   bool read_only;
   bool is_direct, refuses_direct; /* O_DIRECT is set; the filesystem does not know it */
   bool refuses_dsync, is_unflushed; /* nor RWF_DSYNC; a write waits for a flush */
-  unsigned char *blocks;          /* what is being written; it begins with the last block, */
-  uint64_t block_at;              /* which is at this offset */
-  size_t block_size;              /* and has so many bytes of the last write; 0: not known */
+  unsigned char *blocks;            /* what is being written */
 };
 
 void jg_disk_posix(jg_disk *d, const char *path, mode_t mode);
@@ -121,7 +120,7 @@ typedef struct jg_journal {
   uint64_t size; /* bytes that may be used */
 
   uint64_t id, epoch;
-  uint64_t offset; /* where the next record goes */
+  uint64_t offset; /* where the last record ends */
   uint64_t lsn, checkpoint_lsn;
   size_t checkpoint_txn_id;
   bool marker_clean; /* the marker in the file says that the journal is not needed */
@@ -161,7 +160,9 @@ size_t jg_padded(size_t size);
 typedef struct jg_scan { /* the records of one epoch */
   unsigned char *data;   /* the whole journal */
   size_t size, end;      /* end: of the last good record */
-  uint64_t lsn, count;   /* of the last one; how many */
+  size_t block;          /* of the disk */
+  uint64_t id, epoch;
+  uint64_t lsn, count; /* of the last one; how many */
   bool is_foreign;       /* it is another file's, or older */
   bool is_newer;           /* it is of a later epoch */
   bool is_damaged;       /* at `end` stood a record that had been flushed */
@@ -173,6 +174,7 @@ int jg_journal_replay(jg_tx *tx, const jg_scan *scan);
 
 /* ---- flusher.c ---------------------------------------------------------------------------- */
 
+uint64_t jg_journal_next_block(const jg_journal *j);
 int jg_journal_append(jg_journal *j, const void *record, size_t size, uint64_t lsn, bool wait);
 int jg_journal_flush(jg_journal *j);
 int jg_journal_settle(jg_journal *j); /* nothing being flushed, everything written */

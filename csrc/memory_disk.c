@@ -68,6 +68,7 @@ static int keep_before(memory_disk *m, uint64_t from, uint64_t to) {
 static int memory_write(jg_disk *d, uint64_t at, const void *bytes, size_t size, bool *flush) {
   memory_disk *m = (memory_disk *)d;
   (void)flush; /* it never does */
+  if (at % SECTOR_SIZE != 0) return EINVAL;
   if (at > m->size || size > m->size - at) return EFBIG;
   int rc = keep_before(m, at, at + size);
   if (rc != 0) return rc;
@@ -133,7 +134,7 @@ int jg_memory_disk(lua_State *L) {
                                       memory_flush, memory_truncate, memory_close};
   memory_disk *m = lua_newuserdatauv(L, sizeof *m, 0);
   memset(m, 0, sizeof *m);
-  m->disk = (jg_disk){.calls = &calls, .path = "memory disk", .fd = -1};
+  m->disk = (jg_disk){.calls = &calls, .path = "memory disk", .block = SECTOR_SIZE, .fd = -1};
   jg_set_class(L, JG_MEMORY_DISK);
   return 1;
 }

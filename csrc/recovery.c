@@ -70,7 +70,7 @@ static bool find_pending(jg_db *db, const jg_marker *marker, bool salvages, jg_s
     return jg_fail(f, "journal_foreign", "%s: the file is older than its journal", j->path);
   if (scan->is_damaged && !salvages)
     return jg_fail(f, "journal_corrupt",
-                   "%s: the record of commit %llu at byte %llu, which was flushed, is damaged",
+                   "%s: the record of commit %llu behind byte %llu, which was flushed, is damaged",
                    j->path, (unsigned long long)scan->lsn + 1, (unsigned long long)scan->end);
   return true;
 }

@@ -13,9 +13,9 @@ describe("with a full disk", function()
     local n, failure = 0
     repeat
       n = n + 1
-      failure = code(put, ("%03d"):format(n), true, ("v"):rep(3000))
-    until failure ~= "ok" or n == 1000 -- there should be room for about 20
-    print(n > 10, failure)
+      failure = code(put, ("%03d"):format(n), true, ("v"):rep(30000))
+    until failure ~= "ok" or n == 1000 -- there should be room for 7
+    print(n > 5, failure)
   ]]
 
   it("commits go on until the journal is full, too; then they raise no_space", function()
@@ -24,11 +24,11 @@ describe("with a full disk", function()
       fill()
     ]] .. fill_journal .. [[
       print(db:view(function(tx) return tx:bucket("b"):count() end) == n)
-      print(code(put, "x", false, ("v"):rep(3000)), code(put, "large", true, ("v"):rep(80000)))
+      print(code(put, "x", false, ("v"):rep(30000)), code(put, "large", true, ("v"):rep(80000)))
       print(code(put, "small", true), code(put, "small, too"))
       print(code(db.checkpoint, db), code(db.begin, db, "read"), code(db.backup, db, path .. "-b"))
       print(code(db.check, db), code(db.view, db, type), code(db.flush, db))
-      print(db:stats().checkpoint_failures > 0, db:info().journal.behind > 10)
+      print(db:stats().checkpoint_failures > 0, db:info().journal.behind > 5)
       io.open(path .. "-n", "w"):write(n):close()
       db:abandon()
     ]])
@@ -206,7 +206,7 @@ describe("with a full disk", function()
   it("crowded trees wait for their removal, and commits do not", function()
     local output = run_held([[
       db:close()
-      local options = { durability = "journal", journal_size = 1 << 16, trees_max = 8 }
+      local options = { durability = "journal", journal_size = 1 << 18, trees_max = 8 }
       db = assert(store.open(path, options))
       put("first", true) -- the file is marked as one that needs its journal
       fill()
@@ -231,7 +231,7 @@ describe("a removal of deleted trees that fails", function()
   it("is tried again", function()
     local output, path = run_held([[
       db:close()
-      local options = { durability = "journal", journal_size = 1 << 16, trees_max = 8 }
+      local options = { durability = "journal", journal_size = 1 << 18, trees_max = 8 }
       db = assert(store.open(path, options))
       db:update(function(tx) for i = 1, 2 do tx:create_bucket("tree " .. i):put("k", "v") end end)
       db:update(function(tx) for i = 1, 2 do tx:delete_bucket("tree " .. i) end end)

@@ -197,8 +197,8 @@ local function compare(self)
   end
 end
 
--- Is it a write to the journal of more than zeros, or of a record that has no operations? It is of
--- whole blocks, and so it need not begin with a record.
+-- Is it a write to the journal of more than zeros, or of a record that has no operations? Each
+-- write begins with a record.
 local function holds_record(name, bytes)
   return name == "x.db-journal" and bytes:find("[^\0]") ~= nil
     and not (bytes:sub(1, 4) == "JgJ1" and string.unpack(">I4", bytes, 9) == 48)
