@@ -85,6 +85,7 @@
 ---@field retry_ms? integer how long to wait after a refusal; default 20
 ---@field give_up_ms? integer after how long an outcome is unknown; default 1000
 ---@field think_ms? integer how long to wait after an operation, at most; default 10
+---@field reads? number which part of the gets is read without the log, 0 to 1; default 0.5
 ---@field steps_max? integer steps of the model to check the history in; default 5000000
 
 --- What the file of a scenario returns, or the function of a stream of the seed that it returns.

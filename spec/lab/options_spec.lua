@@ -91,7 +91,7 @@ local WRONG <const> = {
   ["lab.kv_clients"] = {
     count = with(integers(1), 1001), keys = integers(1), operations = integers(1),
     timeout_ms = integers(1), retry_ms = integers(1), give_up_ms = integers(1),
-    think_ms = integers(0), steps_max = integers(1),
+    think_ms = integers(0), reads = rates, steps_max = integers(1),
   },
 }
 

@@ -8,11 +8,12 @@
 --     world:run(5000)
 --     print(world:finish())                     -- nil, or a verdict not_linearizable
 --
--- Every operation goes through the log, a read too. A client has one on its way at a time, and
--- sends it again under its number, to another node, until it is answered or `give_up_ms` are over.
--- Then its outcome is unknown, if any of the requests may have reached the log, and the client goes
--- on as another process, which is another session of Raft's. Where an operation was applied is
--- known from node:committed, and is the order that the check tries first.
+-- Operations go through the log, but for a part of the reads, which any node is asked. A client has
+-- one on its way at a time, and sends it again under its number, to another node, until it is
+-- answered or `give_up_ms` are over. Then its outcome is unknown, if any of the requests may have
+-- reached the log, and the client goes on as another process, which is another session of Raft's.
+-- Where an operation was applied is known from node:committed, and what a read has seen from its
+-- answer: that is the order that the check tries first.
 
 local check = require "jangada.check"
 local encoding = require "jangada.raft.command"
@@ -23,7 +24,8 @@ local options = require "jangada.lab.options"
 local M = {}
 
 -- Maelstrom's codes, as Raft uses them.
-local NOT_HERE <const>, MALFORMED <const>, NO_SESSION <const> = 11, 12, 22
+local NOT_SUPPORTED <const>, NOT_HERE <const> = 10, 11
+local MALFORMED <const>, NO_SESSION <const> = 12, 22
 
 local COUNT_MAX <const> = 1000
 local MEMORY_MAX <const> = 128 << 20 -- bytes, of a check
@@ -33,7 +35,7 @@ local RULES <const> = {
   count = {options.integer(1, COUNT_MAX), 3}, keys = {options.integer(1), 3},
   operations = {options.integer(1), 1000}, timeout_ms = {time, 150}, retry_ms = {time, 20},
   give_up_ms = {time, 1000}, think_ms = {options.integer(0, 1000000000), 10},
-  steps_max = {options.integer(1), 5000000},
+  reads = {options.rate, 0.5}, steps_max = {options.integer(1), 5000000},
 }
 
 --- The rules of their options (jangada.lab.options).
@@ -93,14 +95,22 @@ end
 ---------------------------------------------------------------------------------------------------
 -- Asking
 
-local begin, submit
+local begin, ask
 
 local function pause(self)
   self.client:after(self.client.chance:between(0, self.shared.options.think_ms), self.begin)
 end
 
-local function succeed(self, answer)
+-- Who led until now may not know that it does no more: it is asked to read, more than others.
+local function note_leader(shared, index)
+  if index == shared.leader then return end
+  shared.former, shared.leader = shared.leader, index
+end
+
+local function succeed(self, answer, index)
   local invoked = self.invoked
+  if not self.is_read then note_leader(self.shared, self.asked) end
+  if index then invoked.order = index + 0.5 end -- after what was applied there
   if invoked.f ~= "get" and answer then self.client:acknowledged(self.data) end
   self.answered, self.answered_us = self.answered + 1, self.client.world.time_us
   note_seen(self, invoked.f, invoked.key, invoked.value, answer)
@@ -116,7 +126,7 @@ end
 local function give_up(self)
   record(self, {type = self.is_open and "info" or "fail", f = self.invoked.f,
     key = self.invoked.key, error = "no leader took it in time"})
-  begin_session(self)
+  if not self.is_read then begin_session(self) end
   pause(self)
 end
 
@@ -125,34 +135,43 @@ local function follow(self, leader)
   local endpoint = leader and world.endpoints[leader]
   if endpoint and not endpoint.is_client and endpoint.index ~= self.target then
     self.target = endpoint.index
-  else
+  elseif self.asked == self.target then
     self.target = self.target % #world.nodes + 1
   end
 end
 
 local function on_answer(self, answer)
   if answer and answer.type == "submit_ok" then return succeed(self, answer.results[1]) end
+  if answer and answer.type == "read_ok" then return succeed(self, answer.result, answer.index) end
   local code = answer and answer.code
   if code == NO_SESSION then return give_up(self) end
-  if code == MALFORMED then
+  if code == MALFORMED or code == NOT_SUPPORTED then
     errors.raise("command_refused", "%s of %s was refused: %s", self.invoked.f, self.process,
       tostring(answer.text))
   end
-  if code ~= NOT_HERE then self.is_open = true end -- this request may have reached the log
+  -- This request may have reached the log.
+  if code ~= NOT_HERE and not self.is_read then self.is_open = true end
   if self.client.world.time_us >= self.limit_us then return give_up(self) end
   follow(self, answer and answer.leader)
   if answer then
-    self.client:after(self.shared.options.retry_ms, self.submit)
+    self.client:after(self.shared.options.retry_ms, self.ask)
   else
-    submit(self)
+    ask(self)
   end
 end
 
-function submit(self)
-  local world = self.client.world
-  self.client:request(world.ids[self.target], {
-    type = "submit", client = self.process, number = self.number, commands = {self.command},
-  }, self.shared.options.timeout_ms, self.on_answer)
+function ask(self)
+  local ids, chance = self.client.world.ids, self.client.chance
+  local body
+  self.asked = self.target
+  if self.is_read then
+    self.asked = chance:chance(0.5) and self.shared.former or chance:between(1, #ids)
+    body = {type = "read", query = self.command}
+  else
+    body = {type = "submit", client = self.process, number = self.number,
+      commands = {self.command}}
+  end
+  self.client:request(ids[self.asked], body, self.shared.options.timeout_ms, self.on_answer)
 end
 
 function begin(self)
@@ -161,14 +180,19 @@ function begin(self)
     self.done = true
     return
   end
-  shared.begun, self.number = shared.begun + 1, self.number + 1
+  shared.begun = shared.begun + 1
   local f, key, value, command = draw(self)
-  self.command, self.data = command, encoding.encode(self.process, self.number, command)
-  self.is_open = false
+  self.command, self.is_open = command, false
+  local reads = shared.options.reads
+  self.is_read = f == "get" and reads > 0 and self.client.chance:chance(reads)
   self.limit_us = self.client.world.time_us + shared.options.give_up_ms * 1000
   self.invoked = record(self, {type = "invoke", f = f, key = key, value = value})
-  shared.by_data[self.data] = self.invoked
-  submit(self)
+  if not self.is_read then
+    self.number = self.number + 1
+    self.data = encoding.encode(self.process, self.number, command)
+    shared.by_data[self.data] = self.invoked
+  end
+  ask(self)
 end
 
 ---Begins to ask. The world does.
@@ -177,7 +201,7 @@ function Client:start(client)
   self.client = client
   self.target = (client.index - 1) % #client.world.nodes + 1
   self.begin = function() begin(self) end
-  self.submit = function() submit(self) end
+  self.ask = function() ask(self) end
   self.on_answer = function(answer) on_answer(self, answer) end
   self.shared:watch(client.world)
   begin_session(self)
@@ -238,6 +262,7 @@ end
 ---  retry_ms      how long to wait after a refusal (20)
 ---  give_up_ms    after how long the outcome of an operation is unknown (1000)
 ---  think_ms      how long to wait after an operation, at most (10)
+---  reads         which part of the gets is read without the log, of any node, 0 to 1 (0.5)
 ---  steps_max     how long to check the history, in steps of the model (5000000)
 ---
 ---@param given? jangada.lab.KvOptions
@@ -247,7 +272,8 @@ end
 function M.new(given)
   local complete = options.read("lab.kv_clients", given == nil and {} or given, RULES)
   local shared = setmetatable({options = complete, history = {}, by_data = {}, machine = kv.new(),
-    begun = 0, top = 0, is_watched = false, result = nil}, Shared)
+    begun = 0, top = 0, is_watched = false, result = nil,
+    leader = nil, former = nil}, Shared) -- the indices of nodes
   local clients = {shared = shared}
   for i = 1, complete.count do
     clients[i] = setmetatable({shared = shared, sessions = 0, values = 0, seen = {}, done = false,
