@@ -56,7 +56,7 @@ return function(chance)
   if is_hunted then duration_ms = math.min(duration_ms, 3000) end
   local timeout_ms = chance:between(100, 200)
   local until_ms = duration_ms * 4 // 5
-  return {
+  local scenario = {
     nodes = chance:chance(0.6) and 3 or chance:chance(0.8) and 5 or 7,
     protocol = "jangada.raft.protocol",
     options = {
@@ -72,4 +72,6 @@ return function(chance)
     liveness = not is_rough and { bound_ms = 10000 } or nil,
     disk = chance:chance(0.5) and { flush_ms = { 0.05, chance:logarithmic(0.1, 60) } } or nil,
   }
+  scenario.options.forward = chance:chance(0.3)
+  return scenario
 end

@@ -12,7 +12,8 @@
 -- Options: `election_timeout_ms` {150, 300}, `heartbeat_ms` 50, `batch_bytes_max` 65536 (data in
 -- one message; a single larger entry still goes), `inflight_max` 16 (messages with entries on their
 -- way to a peer that keeps up), `uncommitted_bytes_max` 16 MiB (commands logged and not committed;
--- more are refused, error 11), `machine` "list" or "kv".
+-- more are refused, error 11), `forward` false (whether a server that does not lead hands commands
+-- on to the one that does, instead of refusing them), `machine` "list" or "kv".
 --
 -- Clients send {type = "submit", client = "c1", number = 17, commands = {...}} and are answered
 -- {type = "submit_ok", number = (of the last), results = {...}} or {type = "error", code =, text =,
@@ -59,6 +60,8 @@ local function boot(node, options, its_rules)
     reads.on_append_entries_ok(raft, message)
   end)
   node:on("submit", function(message) submit.on_submit(raft, message) end)
+  node:on("forward", function(message) submit.on_forward(raft, message) end)
+  node:on("forward_ok", function(message) submit.on_forward_ok(raft, message) end)
   node:on("read", function(message) reads.on_read(raft, message) end)
   node:on("read_index", function(message) reads.on_read_index(raft, message) end)
   node:on("read_index_ok", function(message) reads.on_read_index_ok(raft, message) end)

@@ -11,12 +11,22 @@ local sessions = require "jangada.raft.sessions"
 
 local clients = {}
 
+--- Answers a client, through the server that has forwarded its request if one has (`via`).
+---@param raft jangada.Raft
+---@param message table the request
+---@param body table
+function clients.tell(raft, message, body)
+  if not message.via then return raft.node:reply(message, body) end
+  raft.node:send(message.via, { type = "forward_ok", answer = body,
+    request = { src = message.src, body = { msg_id = message.body.msg_id } } })
+end
+
 ---@param raft jangada.Raft
 ---@param message table the request
 ---@param code integer
 ---@param text string
 function clients.refuse(raft, message, code, text)
-  raft.node:reply(message, {
+  clients.tell(raft, message, {
     type = "error", code = code, text = text, leader = raft.state.leader,
   })
 end
@@ -29,7 +39,7 @@ function clients.answer(raft, message)
   local last = body.number + #body.commands - 1
   local results = sessions.answers(raft.sessions, body.client, body.number, last)
   if results then
-    raft.node:reply(message, { type = "submit_ok", number = last, results = results })
+    clients.tell(raft, message, { type = "submit_ok", number = last, results = results })
   else
     clients.refuse(raft, message, 22, "done, but too long ago for the answers to be kept")
   end

@@ -18,6 +18,10 @@ local function is_range(value)
     and value[1] <= value[2]
 end
 
+local function is_boolean(value)
+  return type(value) == "boolean"
+end
+
 local function is_machine(value)
   return options.machines[value] ~= nil
 end
@@ -28,6 +32,7 @@ local KNOWN <const> = {
   batch_bytes_max = { default = 64 * 1024, test = is_count, text = "a positive integer" },
   inflight_max = { default = 16, test = is_count, text = "a positive integer" },
   uncommitted_bytes_max = { default = 16 << 20, test = is_count, text = "a positive integer" },
+  forward = { default = false, test = is_boolean, text = "true or false" },
   machine = { default = "list", test = is_machine, text = '"list" or "kv"' },
 }
 

@@ -183,6 +183,15 @@ function rules.is_new_command(number, number_known)
   return number > number_known
 end
 
+--- Section 8: whether a server hands a client's commands on, to the leader it knows. What was
+--- handed on already goes no further: two servers may take one another for the leader.
+---@param leader string|nil
+---@param via string|nil who has handed it on
+---@return boolean
+function rules.may_forward(leader, via)
+  return leader ~= nil and via == nil
+end
+
 --- Dissertation 6.4: up to where a leader that is asked now must have applied before it answers:
 --- what it knows to be committed. Until it has committed an entry of its own term, more may be, by
 --- its predecessors, but nothing beyond the first entry of its term.

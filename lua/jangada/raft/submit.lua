@@ -44,14 +44,21 @@ end
 
 --- {type = "submit", client = "c1", number = 17, commands = {"...", ...}}: the commands 17, 18, ...
 --- of a client. Logs those the log does not have yet, and answers when all of them are applied:
---- {type = "submit_ok", number = (of the last), results = {...}}.
+--- {type = "submit_ok", number = (of the last), results = {...}}. With the option `forward` another
+--- server hands it on to the leader, and its answer back; what gets lost is submitted again.
 ---@param raft jangada.Raft
 ---@param message table
 function submit.on_submit(raft, message)
   local body, state = message.body, raft.state
   local text = fault(body)
   if text then return clients.refuse(raft, message, 12, text) end
-  if state.role ~= "leader" then return clients.refuse(raft, message, 11, "not the leader") end
+  if state.role ~= "leader" then
+    if raft.options.forward and raft.rules.may_forward(state.leader, message.via) then
+      return raft.node:send(state.leader,
+        { type = "forward", request = { src = message.src, body = body } })
+    end
+    return clients.refuse(raft, message, 11, "not the leader")
+  end
   local client, number = body.client, body.number
   local known, known_index = sessions.last_logged(raft.sessions, client)
   if number > known + 1 then
@@ -73,6 +80,21 @@ function submit.on_submit(raft, message)
   sessions.note_logged(raft.sessions, client, number + #body.commands - 1, last)
   clients.wait(raft, message, last)
   replication.append(raft, entries)
+end
+
+--- {type = "forward", request (of a client)} from a server that was asked to submit it.
+---@param raft jangada.Raft
+---@param message table
+function submit.on_forward(raft, message)
+  local request = message.body.request
+  submit.on_submit(raft, { src = request.src, body = request.body, via = message.src })
+end
+
+--- What the leader says to it: {type = "forward_ok", request, answer}.
+---@param raft jangada.Raft
+---@param message table
+function submit.on_forward_ok(raft, message)
+  raft.node:reply(message.body.request, message.body.answer)
 end
 
 return submit
