@@ -13,7 +13,8 @@
 -- one message; a single larger entry still goes), `inflight_max` 16 (messages with entries on their
 -- way to a peer that keeps up), `uncommitted_bytes_max` 16 MiB (commands logged and not committed;
 -- more are refused, error 11), `forward` false (whether a server that does not lead hands commands
--- on to the one that does, instead of refusing them), `machine` "list" or "kv".
+-- on to the one that does, instead of refusing them), `lease` false, or {drift_max_percent =
+-- ...} (a leader answers reads by the clock; see raft/reads.lua), `machine` "list" or "kv".
 --
 -- Clients send {type = "submit", client = "c1", number = 17, commands = {...}} and are answered
 -- {type = "submit_ok", number = (of the last), results = {...}} or {type = "error", code =, text =,
@@ -50,7 +51,10 @@ local function boot(node, options, its_rules)
   local machine = raft_options.machines[options.machine].new()
   local raft = server.new(node, options, its_rules, machine)
   function raft.on_election_timer() election.on_timer(raft) end
-  function raft.on_heartbeat() replication.heartbeat(raft) end
+  function raft.on_heartbeat()
+    reads.before_heartbeat(raft)
+    replication.heartbeat(raft)
+  end
 
   node:on("request_vote", function(message) election.on_request_vote(raft, message) end)
   node:on("request_vote_ok", function(message) election.on_request_vote_ok(raft, message) end)

@@ -1,6 +1,7 @@
 -- Dissertation 6.4 and the end of section 8 of the paper: reads that write nothing to the log.
 local fakes = require "spec.support.fakes"
 local kv = require "jangada.raft.kv"
+local lab = require "jangada.lab"
 local raft_cluster = require "spec.support.raft_cluster"
 local scratch = require "spec.support.scratch"
 
@@ -236,5 +237,120 @@ describe("6.4, section 8: another server that is asked to read", function()
     cluster:settle()
     assert.same({ 1, 2 }, { cluster.replies[1].body.in_reply_to,
       cluster.replies[2].body.in_reply_to })
+  end)
+end)
+
+describe("6.4.1: with a lease", function()
+  after_each(scratch.clean)
+
+  -- A leader with a lease of 100 ms, or less: 150 * (100 - 20) / (100 + 20).
+  local OPTIONS <const> = { lease = { drift_max_percent = 20 } }
+
+  local function lease_leader()
+    local fake = leader{ options = OPTIONS }
+    local round = to(fake:advance(50), "n2").round
+    return fake, round, fake.now_ms
+  end
+
+  it("a leader answers at once, until the lease is over; it counts from the heartbeat", function()
+    local fake, round = lease_leader()
+    fake:advance(30)
+    fake:deliver("n2", ok(1, round))
+    assert.equal("read_ok", to(fake:deliver("c1", read()), "c1").type)
+    local answer = to(fake:deliver("n3", { type = "read_index",
+      request = { src = "c2", body = read() } }), "n3")
+    assert.equal(1, answer.index)
+    fake:advance(71) -- 101 ms after the heartbeat
+    assert.is_nil(to(fake:deliver("c1", read()), "c1"))
+  end)
+
+  it("each heartbeat that is answered renews it; no older answer does", function()
+    local fake, first = lease_leader()
+    for _ = 1, 5 do
+      fake:deliver("n2", ok(1, to(fake:advance(50), "n2").round))
+      assert.equal("read_ok", to(fake:deliver("c1", read()), "c1").type)
+    end
+    fake:advance(99)
+    fake:deliver("n3", ok(1, first))
+    fake:advance(2)
+    assert.is_nil(to(fake:deliver("c1", read()), "c1"))
+  end)
+
+  it("a new leader waits for an entry of its own term all the same", function()
+    local fake = fakes.leader{ options = OPTIONS }
+    local round = to(fake:advance(50), "n2").round
+    fake:deliver("n2", { type = "append_entries_ok", term = 1, success = false, prev_index = 9,
+      hint_index = 0, hint_term = 0, round = round })
+    assert.is_nil(to(fake:deliver("c1", read()), "c1"))
+    assert.equal(1, to(fake:deliver("n2", fakes.ok(1, 0, 1)), "c1").index)
+  end)
+
+  it("who is deposed has none, nor has it when it leads again (behaviour 49)", function()
+    local fake, round = lease_leader()
+    fake:deliver("n2", ok(1, round))
+    fake:deliver("n3", ok(0, nil, 2))
+    assert.is_nil(fake.node.state.leader)
+    assert.equal(11, to(fake:deliver("c1", read()), "c1").code)
+  end)
+
+  it("nobody votes within the least election timeout of a leader's message, or a boot", function()
+    local function ask(term)
+      return { type = "request_vote", term = term, last_index = 9, last_term = 9 }
+    end
+    local fake = fakes.boot{ options = OPTIONS }
+    assert.same({}, fake:deliver("n3", ask(5)))
+    fake:deliver("n2", fakes.append(1, 0, 0))
+    fake:advance(149)
+    assert.same({}, fake:deliver("n3", ask(5)))
+    assert.equal(1, fake.node.state.term)
+    fake:advance(1)
+    assert.is_true(to(fake:deliver("n3", ask(5)), "n3").granted)
+  end)
+
+  local function leader_of(world)
+    local found
+    for i, machine in ipairs(world.nodes) do
+      local state = machine.state
+      if state.role == "leader" and (not found or state.term > world.nodes[found].state.term) then
+        found = i
+      end
+    end
+    return found
+  end
+
+  -- Whether all is linearizable, when the leader's clock goes at a rate and it is cut off from the
+  -- others, but not from clients, again and again; all other clocks go at another rate.
+  local function holds(seed, slow, quick)
+    local clients = lab.kv_clients{ count = 4, keys = 1, reads = 1, timeout_ms = 30 }
+    local world <close> = lab.new{ seed = seed, nodes = 3, protocol = "jangada.raft.protocol",
+      options = { machine = "kv", lease = OPTIONS.lease }, network = { delay_ms = { 1, 5 } },
+      clients = clients }
+    for i = 1, 3 do world:set_clock(i, { rate = quick }) end
+    for _ = 1, 3 do
+      world:run(600)
+      local i = leader_of(world)
+      if i then
+        world:set_clock(i, { rate = slow })
+        world:run(50)
+        local others = { 1, 2, 3 }
+        table.remove(others, i)
+        world:partition({ i }, others)
+        world:run(700)
+        world:heal()
+        world:set_clock(i, { rate = quick })
+      end
+    end
+    local verdict = world:finish()
+    assert.is_true(not verdict or verdict.kind == "not_linearizable", tostring(verdict))
+    return verdict == nil
+  end
+
+  it("reads are linearizable while clocks keep the bound, and not when they do not", function()
+    local broken = 0
+    for seed = 1, 3 do
+      assert.is_true(holds(seed, 0.8, 1.2), "seed " .. seed)
+      if not holds(seed, 0.2, 1.2) then broken = broken + 1 end
+    end
+    assert.is_true(broken > 0)
   end)
 end)

@@ -50,6 +50,10 @@ end
 ---@param message table
 function election.on_request_vote(raft, message)
   local body, candidate, state, rules = message.body, message.src, raft.state, raft.rules
+  if raft.drift_max_percent and rules.withholds_vote(raft.node:now() - raft.leader_ms,
+    raft.options.election_timeout_ms[1]) then
+    return raft.node:reached("vote_withheld")
+  end
   server.see_term(raft, body.term)
   local granted = not rules.is_stale(state.term, body.term)
     and rules.may_vote_for(state.vote, candidate)

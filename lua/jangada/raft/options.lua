@@ -22,6 +22,13 @@ local function is_boolean(value)
   return type(value) == "boolean"
 end
 
+local function is_lease(value)
+  if type(value) ~= "table" then return value == false end
+  local drift = value.drift_max_percent
+  return type(drift) == "number" and drift >= 0 and drift < 100
+    and next(value) == "drift_max_percent" and next(value, "drift_max_percent") == nil
+end
+
 local function is_machine(value)
   return options.machines[value] ~= nil
 end
@@ -33,6 +40,8 @@ local KNOWN <const> = {
   inflight_max = { default = 16, test = is_count, text = "a positive integer" },
   uncommitted_bytes_max = { default = 16 << 20, test = is_count, text = "a positive integer" },
   forward = { default = false, test = is_boolean, text = "true or false" },
+  lease = { default = false, test = is_lease,
+    text = "false or {drift_max_percent = (0 to less than 100)}" },
   machine = { default = "list", test = is_machine, text = '"list" or "kv"' },
 }
 

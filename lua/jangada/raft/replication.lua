@@ -21,7 +21,7 @@ local function append_entries(raft, next, entries)
     prev_term = raft.log:term(prev_index),
     entries = entries,
     commit = raft.state.commit,
-    round = raft.reads[1] and raft.round, -- nil if nobody reads
+    round = (raft.reads[1] or raft.drift_max_percent) and raft.round, -- nil if nobody reads
   }
 end
 
@@ -155,6 +155,7 @@ function replication.on_append_entries(raft, message)
   if state.role == "candidate" then server.step_down(raft, state.term) end
   state.leader = message.src
   server.note_contact(raft)
+  raft.leader_ms = raft.contact_ms
   raft.node:reply(message, accept(raft, message))
 end
 

@@ -222,6 +222,33 @@ function rules.is_round_confirmed(held, round)
   return held >= round
 end
 
+--- Dissertation 6.4.1: how long a leader holds its lease, by its own clock, from when the round
+--- began that a majority has confirmed. Each of them votes for nobody else within the least
+--- election timeout, by its own clock. A clock may be too slow here, and too quick there.
+---@param timeout_ms integer the least election timeout
+---@param drift_max_percent number by which a clock may go too quickly or too slowly
+---@return number ms
+function rules.lease_ms(timeout_ms, drift_max_percent)
+  return timeout_ms * (100 - drift_max_percent) / (100 + drift_max_percent)
+end
+
+--- Dissertation 6.4.1: whether a leader answers reads without a round.
+---@param age_ms number since the round began; less than 0 if the clock was set back
+---@param lease_ms number
+---@return boolean
+function rules.holds_lease(age_ms, lease_ms)
+  return age_ms >= 0 and age_ms < lease_ms
+end
+
+--- Dissertation 6.4.1, 4.2.3: whether a server votes for nobody, since a leader may hold a lease. A
+--- server that has booted just now may have confirmed it.
+---@param silent_ms number since it heard of a leader, or booted
+---@param timeout_ms integer the least election timeout
+---@return boolean
+function rules.withholds_vote(silent_ms, timeout_ms)
+  return silent_ms >= 0 and silent_ms < timeout_ms
+end
+
 --- Dissertation 6.2: a leader that has not heard from a majority for an election timeout gives up,
 --- so that its clients go and look for the leader that the majority may have elected.
 ---@param heard integer how many members were heard of in that time, itself included

@@ -36,6 +36,10 @@ local COMMIT_LAG_MAX <const> = server.COMMIT_LAG_MAX
 ---@field reads table[] {message, index, round} of each read that waits for a round, while leading
 ---@field round integer the last round of reads begun
 ---@field confirmed table<string, integer> the last round each peer confirmed, while leading
+---@field drift_max_percent number|nil of clocks, with leases
+---@field round_ms table<integer, number> when rounds began that are not confirmed, with leases
+---@field lease_ms number|nil when the last round began that is, while leading with a lease
+---@field leader_ms number when a leader was last heard of, or this server booted
 ---@field reading table[] {request, index} of each read that waits for an index to be applied
 ---@field resting_commit integer the commit index at the last heartbeat
 ---@field contact_ms number when a leader was last heard of, a vote was given, an election begun
@@ -72,6 +76,8 @@ function server.new(node, options, rules, machine)
     sessions = sessions.new(), state = node.state, applied = 0, members = members, peers = peers,
     granted = {}, progress = {}, match = {}, heard_ms = {}, waiting = {},
     uncommitted_bytes = 0, reads = {}, round = 0, confirmed = {}, reading = {},
+    drift_max_percent = options.lease and options.lease.drift_max_percent or nil,
+    round_ms = {}, lease_ms = nil, leader_ms = node:now(),
     resting_commit = node.state.commit, contact_ms = node:now(), timeout_ms = 0, heartbeat = nil,
   }
 end
@@ -130,6 +136,7 @@ function server.step_down(raft, term)
     raft.heartbeat:cancel()
     raft.heartbeat = nil
     state.leader = nil
+    raft.round_ms, raft.lease_ms = {}, nil
     server.note_contact(raft)
     raft.node:trace("step_down", { term = term })
     clients.refuse_waiting(raft)
