@@ -121,7 +121,7 @@ RUN_BENCH   = BUILD=$(BUILD) LUA_PATH='lua/?.lua;lua/?/init.lua;;' \
               LUA_CPATH='$(BUILD)/?.so;$(BUILD)/bench/?.so;;' $(LUA)
 BENCH_TOOLS = $(BUILD)/bench/raw_append $(BUILD)/bench/clock.so
 
-.PHONY: bench-log bench-peers peers-deps
+.PHONY: bench-log bench-peers bench-raft peers-deps
 bench-log bench-peers: DURABILITY = journal
 bench-log: all $(BENCH_TOOLS) ## the log against the disk (DIR=, DURABILITY=)
 	@$(RUN_BENCH) bench/log.lua '$(DURABILITY)' '$(DIR)'
@@ -143,6 +143,14 @@ $(BUILD)/bench/clock.so: bench/clock.c | deps
 $(BUILD)/bench/peers: bench/peers/peers.go | peers-deps
 	@mkdir -p $(@D)
 	GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE='$(abspath $(BUILD))/go' go build -o $@ $<
+
+$(BUILD)/bench/etcd_raft: bench/peers/etcd_raft.go | peers-deps
+	@mkdir -p $(@D)
+	GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE='$(abspath $(BUILD))/go' go build -o $@ $<
+
+bench-raft: all $(BENCH_TOOLS) $(BUILD)/bench/etcd_raft ## our Raft against etcd's, in memory
+	@mkdir -p '$(DIR)'
+	@$(RUN_BENCH) bench/raft.lua '$(DIR)'
 
 bench-lab: all ## events a second of the lab, and seeds a second of a campaign
 	@$(RUN) bench/lab.lua

@@ -9,6 +9,7 @@ local errors = require "jangada.errors"
 local store = require "jangada.store"
 
 local raise = errors.raise
+local unpack = string.unpack
 
 local memory = {}
 
@@ -98,12 +99,6 @@ function Bucket:put(key, value)
   insert(self, key, value)
 end
 
-local function split(packed)
-  local values, at = {}, 1
-  while at <= #packed do values[#values + 1], at = string.unpack(">s4", packed, at) end
-  return values
-end
-
 function Bucket:delete(key)
   return self:delete_range(key, key) > 0
 end
@@ -115,19 +110,38 @@ function Bucket:delete_range(from, to)
   return #removed.keys
 end
 
--- The values are a table, or one string that store.pack_records made.
+-- The values are a table, or one string that store.pack_records made: each behind its size.
+local function append_packed(self, first, packed)
+  local keys, values, high, key = self.keys, self.values, self.high, first
+  local at, size = 1, #packed
+  while at <= size do
+    high = high + 1
+    keys[high], values[key], at = key, unpack(">s4", packed, at)
+    key = key + 1
+  end
+  self.high = high
+  return key - first
+end
+
+local function append_list(self, first, list)
+  local keys, values, high = self.keys, self.values, self.high
+  for i = 1, #list do
+    local key = first + i - 1
+    keys[high + i], values[key] = key, list[i]
+  end
+  self.high = high + #list
+  return #list
+end
+
 function Bucket:append(first, values)
-  if type(values) == "string" then values = split(values) end
   if self.high >= self.low and self.keys[self.high] >= first then
     raise("not_ascending", "append: the first key is not past the bucket's last")
   end
-  local last = first + #values - 1
+  local last = first - 1
   note_undo(self, function() remove(self, first, last) end)
-  for i, value in ipairs(values) do
-    self.keys[self.high + i], self.values[first + i - 1] = first + i - 1, value
-  end
-  self.high = self.high + #values
-  return #values
+  local count = (type(values) == "string" and append_packed or append_list)(self, first, values)
+  last = first + count - 1
+  return count
 end
 
 function Bucket:records(layout, from, to, bytes_max)
