@@ -110,7 +110,8 @@ static int write_blocks(jg_disk *d, uint64_t at, const unsigned char *bytes, siz
   if (*size > BUFFER) *size = BUFFER;
   size_t padded = (*size + BLOCK - 1) / BLOCK * BLOCK;
   memcpy(d->blocks, bytes, *size);
-  memset(d->blocks + *size, 0, padded - *size);
+  if (d->filled > *size) memset(d->blocks + *size, 0, d->filled - *size);
+  d->filled = *size;
   return write_out(d, at, padded, flush);
 }
 
@@ -121,7 +122,8 @@ static int posix_write(jg_disk *d, uint64_t at, const void *bytes, size_t size, 
   int rc = 0;
   bool later = false; /* what takes several calls is flushed by one of its own */
   if (at % BLOCK != 0) return EINVAL;
-  if (d->blocks == NULL) d->blocks = aligned_alloc(BLOCK, BUFFER);
+  if (d->blocks == NULL && (d->blocks = aligned_alloc(BLOCK, BUFFER)) != NULL)
+    memset(d->blocks, 0, BUFFER);
   if (d->blocks == NULL) return ENOMEM;
   for (size_t done = 0, n; rc == 0 && done < size; done += n) {
     n = size - done;
@@ -163,6 +165,7 @@ static void posix_close(jg_disk *d) {
   free(d->blocks);
   d->fd = -1;
   d->blocks = NULL;
+  d->filled = 0;
   d->is_direct = d->refuses_direct = d->refuses_dsync = d->is_unflushed = false;
 }
 

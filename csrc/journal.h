@@ -42,7 +42,8 @@ struct jg_disk {
   bool read_only;
   bool is_direct, refuses_direct; /* O_DIRECT is set; the filesystem does not know it */
   bool refuses_dsync, is_unflushed; /* nor RWF_DSYNC; a write waits for a flush */
-  unsigned char *blocks;            /* what is being written */
+  unsigned char *blocks;            /* what is being written, then zeros; */
+  size_t filled;                    /* they begin here */
 };
 
 void jg_disk_posix(jg_disk *d, const char *path, mode_t mode);
