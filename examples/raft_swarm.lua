@@ -24,6 +24,21 @@ local function hunt(chance, duration_ms)
   return faults
 end
 
+-- Leaders that are cut off from the others, but not from clients, and whose clocks are slow, so that
+-- it takes them long to give up: what they answer meanwhile may be old.
+local function add_old_leaders(chance, faults, nodes, duration_ms)
+  local all, at_ms = {}, chance:between(200, 500)
+  for i = 1, nodes do all[i] = "n" .. i end
+  while at_ms < duration_ms do
+    local for_ms = math.floor(chance:logarithmic(300, 1500))
+    faults[#faults + 1] = { at_ms = at_ms, kind = "clock_drift", node = "leader",
+      rate = chance:logarithmic(0.1, 1), for_ms = for_ms }
+    faults[#faults + 1] = { at_ms = at_ms, kind = "partial", from = { "leader" }, to = all,
+      for_ms = for_ms }
+    at_ms = at_ms + for_ms + math.floor(chance:logarithmic(100, 1000))
+  end
+end
+
 -- A rough network: messages overtake one another by far, so that requests of candidates outlive
 -- elections. Nobody has to get on in it.
 local function draw_network(chance, is_hunted, is_rough)
@@ -73,5 +88,9 @@ return function(chance)
     disk = chance:chance(0.5) and { flush_ms = { 0.05, chance:logarithmic(0.1, 60) } } or nil,
   }
   scenario.options.forward = chance:chance(0.3)
+  if machine == "kv" and is_hunted and chance:chance(0.5) then
+    if chance:chance(0.7) then scenario.faults = {} end
+    add_old_leaders(chance, scenario.faults, scenario.nodes, until_ms)
+  end
   return scenario
 end
