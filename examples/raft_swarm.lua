@@ -92,5 +92,10 @@ return function(chance)
     if chance:chance(0.7) then scenario.faults = {} end
     add_old_leaders(chance, scenario.faults, scenario.nodes, until_ms)
   end
+  if chance:chance(0.5) then
+    scenario.options.compaction = { entries = math.floor(chance:logarithmic(1, 100)),
+      trailing = chance:chance(0.5) and 0 or math.floor(chance:logarithmic(1, 50)) }
+    scenario.options.snapshot_bytes_max = math.floor(chance:logarithmic(100, 10000))
+  end
   return scenario
 end

@@ -14,7 +14,10 @@
 -- way to a peer that keeps up), `uncommitted_bytes_max` 16 MiB (commands logged and not committed;
 -- more are refused, error 11), `forward` false (whether a server that does not lead hands commands
 -- on to the one that does, instead of refusing them), `lease` false, or {drift_max_percent =
--- ...} (a leader answers reads by the clock; see raft/reads.lua), `machine` "list" or "kv".
+-- ...} (a leader answers reads by the clock; see raft/reads.lua), `machine` "list" or "kv",
+-- `compaction` none, or {entries =, bytes =, trailing =}: a snapshot is taken when so many entries,
+-- or bytes of their data, were applied since the one before it, and the log keeps so many trailing
+-- entries (0) of those that it covers; `snapshot_bytes_max` 65536 (of a snapshot, in one message).
 --
 -- Clients send {type = "submit", client = "c1", number = 17, commands = {...}} and are answered
 -- {type = "submit_ok", number = (of the last), results = {...}} or {type = "error", code =, text =,
@@ -33,6 +36,7 @@ local reads = require "jangada.raft.reads"
 local replication = require "jangada.raft.replication"
 local rules = require "jangada.raft.rules"
 local server = require "jangada.raft.server"
+local snapshots = require "jangada.raft.snapshots"
 local submit = require "jangada.raft.submit"
 
 local M = {}
@@ -63,6 +67,12 @@ local function boot(node, options, its_rules)
     replication.on_append_entries_ok(raft, message)
     reads.on_append_entries_ok(raft, message)
   end)
+  node:on("install_snapshot", function(message)
+    replication.on_install_snapshot(raft, message)
+  end)
+  node:on("install_snapshot_ok", function(message)
+    replication.on_install_snapshot_ok(raft, message)
+  end)
   node:on("submit", function(message) submit.on_submit(raft, message) end)
   node:on("forward", function(message) submit.on_forward(raft, message) end)
   node:on("forward_ok", function(message) submit.on_forward_ok(raft, message) end)
@@ -70,7 +80,9 @@ local function boot(node, options, its_rules)
   node:on("read_index", function(message) reads.on_read_index(raft, message) end)
   node:on("read_index_ok", function(message) reads.on_read_index_ok(raft, message) end)
 
-  commitment.apply(raft) -- the state machine again, from the log, up to the saved commit index
+  -- The state machine again, from the snapshot and the log, up to the saved commit index.
+  snapshots.restore(raft)
+  commitment.apply(raft)
   election.start_timer(raft)
 end
 

@@ -3,6 +3,7 @@
 local clients = require "jangada.raft.clients"
 local command = require "jangada.raft.command"
 local sessions = require "jangada.raft.sessions"
+local snapshots = require "jangada.raft.snapshots"
 
 local commitment = {}
 
@@ -32,7 +33,7 @@ local function apply_entry(raft, index, term, kind, data)
     sessions.apply(raft.sessions, raft.rules, raft.machine, data)
     raft.uncommitted_bytes = raft.uncommitted_bytes - #data -- counted while leading
   end
-  raft.applied = index
+  raft.applied, raft.applied_bytes = index, raft.applied_bytes + #data
   raft.node:committed(index, term, data)
   if raft.waiting[index] and raft.state.role == "leader" then
     clients.answer_waiting(raft, index)
@@ -46,6 +47,7 @@ function commitment.apply(raft)
   if raft.applied >= commit then return end
   raft.log:visit(raft.applied + 1, commit, apply_entry, raft)
   if raft.reading[1] then clients.answer_reads(raft) end
+  if raft.options.compaction then snapshots.consider(raft) end
 end
 
 --- 5.3: moves the commit index to a higher one, if it is higher.

@@ -158,4 +158,40 @@ function KV:query(command)
   return nil
 end
 
+local PART_BYTES <const> = 16 * 1024
+
+--- The state at this moment, for a snapshot.
+---@return fun(): string|nil part the next one; nil after the last
+function KV:snapshot()
+  local values, keys = {}, {}
+  for key, value in pairs(self.values) do
+    keys[#keys + 1], values[key] = key, value
+  end
+  table.sort(keys)
+  local i = 0
+  return function()
+    local pieces, bytes = {}, 0
+    while i < #keys and bytes < PART_BYTES do
+      i = i + 1
+      local piece = pack(">s4s4", keys[i], values[keys[i]])
+      pieces[#pieces + 1], bytes = piece, bytes + #piece
+    end
+    return pieces[1] and table.concat(pieces)
+  end
+end
+
+--- Makes the state that of a snapshot.
+---@param parts fun(): string|nil
+function KV:restore(parts)
+  self.values = {}
+  for part in parts do
+    local at = 1
+    while at <= #part do
+      local key, value
+      key, value, at = unpack(">s4s4", part, at)
+      self.values[key] = value
+    end
+  end
+end
+
 return KV

@@ -33,7 +33,21 @@ local function is_machine(value)
   return options.machines[value] ~= nil
 end
 
+local COMPACTION <const> = { entries = 1, bytes = 1, trailing = 0 } -- and the least they may be
+
+local function is_compaction(value)
+  if type(value) ~= "table" or not (value.entries or value.bytes) then return false end
+  for name, count in pairs(value) do
+    local least = COMPACTION[name]
+    if not least or math.type(count) ~= "integer" or count < least then return false end
+  end
+  return true
+end
+
 local KNOWN <const> = {
+  compaction = { default = nil, test = is_compaction,
+    text = "{entries =, bytes =, trailing =}, of integers, with entries or bytes or both" },
+  snapshot_bytes_max = { default = 64 * 1024, test = is_count, text = "a positive integer" },
   election_timeout_ms = { default = { 150, 300 }, test = is_range, text = "{least, most}" },
   heartbeat_ms = { default = 50, test = is_count, text = "a positive integer" },
   batch_bytes_max = { default = 64 * 1024, test = is_count, text = "a positive integer" },

@@ -6,6 +6,9 @@
 -- after the one before it. A gap (one was lost, or overtaken) brings the peer back to be probed
 -- from what it is known to hold, so it costs one message again, not all of them.
 --
+-- A peer that is so far behind that the log no longer has what it needs is *sent the snapshot*: no
+-- entries leave, and its guess is the snapshot's last entry until it is known to hold that.
+--
 -- What is on its way is a ring of the last index of each message, in the array part of a progress.
 
 local progress = {}
@@ -18,6 +21,7 @@ local progress = {}
 ---@field window integer the limit while it is replicated to
 ---@field oldest integer the slot of the first of them, from 0
 ---@field marked integer the last index on its way when the last heartbeat was sent, 0 if none was
+---@field sending table|nil what raft/snapshots.lua knows of the snapshot that the peer is sent
 ---@field [integer] integer the last index of each message on its way, by slot + 1
 
 --- A peer of a new leader: it may hold all that the leader does.
@@ -26,7 +30,7 @@ local progress = {}
 ---@return jangada.raft.Progress
 function progress.new(last, inflight_max)
   return { next = last + 1, guess = last, flying = 0, limit = 1, window = inflight_max,
-    oldest = 0, marked = 0 }
+    oldest = 0, marked = 0, sending = nil }
 end
 
 --- A message with entries up to `last` leaves.
@@ -42,6 +46,7 @@ end
 ---@param self jangada.raft.Progress
 function progress.mark(self)
   self.marked = self.flying > 0 and self.next - 1 or 0
+  if self.sending then self.sending.marked = self.sending.offset end
 end
 
 --- The peer holds the log up to `match`.
@@ -49,7 +54,9 @@ end
 ---@param match integer
 function progress.note_match(self, match)
   local guess, flying = self.guess, self.flying
-  if guess and match >= guess then self.guess, self.limit = nil, self.window end
+  if guess and match >= guess then
+    self.guess, self.limit, self.sending = nil, self.window, nil
+  end
   if self.next <= match then self.next = match + 1 end
   if flying == 0 then return end
   local oldest, window = self.oldest, self.window
@@ -64,7 +71,15 @@ end
 ---@param guess integer what the peer may hold
 function progress.probe(self, guess)
   self.next, self.guess = guess + 1, guess
-  self.flying, self.limit, self.marked = 0, 1, 0
+  self.flying, self.limit, self.marked, self.sending = 0, 1, 0, nil
+end
+
+--- Sends the peer a snapshot instead of entries.
+---@param self jangada.raft.Progress
+---@param sending table with the snapshot
+function progress.send_snapshot(self, sending)
+  progress.probe(self, sending.snapshot.index)
+  self.limit, self.sending = 0, sending
 end
 
 --- Whether a refusal of what follows `prev_index` says something new: it is the guess, or else

@@ -9,6 +9,7 @@
 local commitment = require "jangada.raft.commitment"
 local progress = require "jangada.raft.progress"
 local server = require "jangada.raft.server"
+local snapshots = require "jangada.raft.snapshots"
 
 local replication = {}
 
@@ -71,12 +72,12 @@ end
 ---@param raft jangada.Raft a leader
 function replication.send_heartbeats(raft)
   local all, matches, peers, common = raft.progress, raft.match, raft.peers, nil
-  local is_common = true
+  local is_common, base = true, raft.log:first_index() - 1
   for i = 1, #peers do
     local peer = peers[i]
     local its = all[peer]
     progress.mark(its)
-    local held = its.guess or matches[peer]
+    local held = math.max(its.guess or matches[peer], base)
     is_common = is_common and held == (common or held)
     common = held
   end
@@ -84,7 +85,7 @@ function replication.send_heartbeats(raft)
     return raft.node:broadcast(append_entries(raft, common + 1, {}))
   end
   for _, peer in ipairs(peers) do
-    local held = all[peer].guess or matches[peer]
+    local held = math.max(all[peer].guess or matches[peer], base)
     raft.node:send(peer, append_entries(raft, held + 1, {}))
   end
 end
@@ -108,12 +109,16 @@ end
 --- Figure 2, AppendEntries RPC, steps 2 to 5, on a follower of the message's term.
 local function accept(raft, message)
   local body, log, rules = message.body, raft.log, raft.rules
-  local prev_index, entries = body.prev_index, body.entries
-  local term = raft.state.term
-  if not rules.log_matches(log, prev_index, body.prev_term) then
+  local prev_index, prev_term, entries = body.prev_index, body.prev_term, body.entries
+  local term, base = raft.state.term, log:first_index() - 1
+  if prev_index < base then -- what the snapshot covers is committed, so it is the leader's, too
+    entries = table.move(entries, base - prev_index + 1, #entries, 1, {})
+    prev_index, prev_term = base, log:term(base)
+  end
+  if not rules.log_matches(log, prev_index, prev_term) then
     server.persist(raft)
     raft.node:reached("append_refused")
-    local hint_index, hint_term = log:conflict_hint(prev_index, body.prev_term)
+    local hint_index, hint_term = log:conflict_hint(prev_index, prev_term)
     return { type = "append_entries_ok", term = term, success = false, prev_index = prev_index,
       hint_index = hint_index, hint_term = hint_term, round = body.round }
   end
@@ -132,8 +137,21 @@ local function accept(raft, message)
     if #entries == 0 then server.persist_commit(raft) end
   end
   commitment.apply(raft)
-  return { type = "append_entries_ok", term = term, success = true, prev_index = prev_index,
+  return { type = "append_entries_ok", term = term, success = true, prev_index = body.prev_index,
     match = last_verified, round = body.round }
+end
+
+-- What a message of a leader, of this term or a later one, says by having come. A term has one
+-- leader: this server never hears of another one in its own term (section 5.2).
+local function follow(raft, message)
+  local state, term = raft.state, message.body.term
+  if state.role == "leader" and term == state.term then return false end
+  server.see_term(raft, term)
+  if state.role == "candidate" then server.step_down(raft, state.term) end
+  state.leader = message.src
+  server.note_contact(raft)
+  raft.leader_ms = raft.contact_ms
+  return true
 end
 
 --- Figure 2, AppendEntries RPC: {type = "append_entries", term, prev_index, prev_term, entries,
@@ -149,14 +167,39 @@ function replication.on_append_entries(raft, message)
     })
     return
   end
-  -- A term has one leader: this server never hears of another one in its own term (section 5.2).
-  if state.role == "leader" and body.term == state.term then return end
-  server.see_term(raft, body.term)
-  if state.role == "candidate" then server.step_down(raft, state.term) end
-  state.leader = message.src
-  server.note_contact(raft)
-  raft.leader_ms = raft.contact_ms
-  raft.node:reply(message, accept(raft, message))
+  if follow(raft, message) then raft.node:reply(message, accept(raft, message)) end
+end
+
+--- Figure 13, InstallSnapshot RPC: {type = "install_snapshot", term, snapshot (what it covers, and
+--- its size), offset, data (a piece of it)} from a leader. It is answered {type =
+--- "install_snapshot_ok", term, index (of the snapshot), received (bytes so far), or match (when
+--- all that it covers is here)}.
+---@param raft jangada.Raft
+---@param message table
+function replication.on_install_snapshot(raft, message)
+  local body, state = message.body, raft.state
+  local index = body.snapshot.index
+  local answer = { type = "install_snapshot_ok", index = index, received = 0 }
+  if raft.rules.is_stale(state.term, body.term) then
+    answer.term = state.term
+    return raft.node:reply(message, answer)
+  end
+  if not follow(raft, message) then return end
+  server.persist(raft)
+  if raft.rules.needs_snapshot(raft.log, state.commit, index, body.snapshot.term) then
+    answer = snapshots.receive(raft, message)
+  else
+    raft.node:reached("snapshot_not_needed")
+    commitment.commit_to(raft, index)
+    answer.term, answer.match = state.term, math.max(index, state.commit)
+  end
+  raft.node:reply(message, answer)
+end
+
+-- Probes a peer behind a guess; if the log begins after that, it is sent the snapshot instead.
+local function probe(raft, peer, guess)
+  if guess + 1 < raft.log:first_index() then return snapshots.send(raft, peer) end
+  progress.probe(raft.progress[peer], guess)
 end
 
 --- 5.3: an accepted message: the peer holds this log up to `match`.
@@ -167,7 +210,7 @@ local function note_success(raft, peer, body)
   progress.note_match(its, match)
   if its.marked > match and body.match == body.prev_index then
     raft.node:reached("append_lost") -- it was sent before the heartbeat that is answered
-    progress.probe(its, match)
+    probe(raft, peer, match)
   end
   if match > state.commit then commitment.advance(raft) end
   if its.next <= state.last then send_next(raft, peer) end
@@ -177,13 +220,14 @@ end
 --- messages overtaken since say nothing.
 local function note_refusal(raft, peer, body)
   local its, match = raft.progress[peer], raft.match[peer]
+  if its.sending then return snapshots.send_again(raft, peer) end
   if not progress.is_refusal(its, match, body.prev_index) then return end
   local guess = match
   if its.guess then
     guess = raft.rules.next_on_refusal(raft.log, match, body.hint_index, body.hint_term) - 1
     if guess >= its.guess then return end
   end
-  progress.probe(its, guess)
+  probe(raft, peer, guess)
   send_next(raft, peer)
 end
 
@@ -202,6 +246,23 @@ function replication.on_append_entries_ok(raft, message)
     note_success(raft, peer, body)
   else
     note_refusal(raft, peer, body)
+  end
+end
+
+--- The answer to install_snapshot.
+---@param raft jangada.Raft
+---@param message table
+function replication.on_install_snapshot_ok(raft, message)
+  local body, peer, state = message.body, message.src, raft.state
+  server.see_term(raft, body.term)
+  if state.role ~= "leader" or raft.rules.is_stale(state.term, body.term) then
+    return server.persist(raft)
+  end
+  raft.heard_ms[peer] = raft.node:now()
+  if body.match then
+    note_success(raft, peer, { match = body.match })
+  else
+    snapshots.note_received(raft, peer, body)
   end
 end
 

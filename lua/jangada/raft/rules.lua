@@ -258,4 +258,25 @@ function rules.stays_leader(heard, members)
   return heard > members // 2
 end
 
+--- Section 7: whether it is time for a snapshot of what is applied.
+---@param entries integer applied since the last one
+---@param bytes integer of their data
+---@param policy {entries: integer?, bytes: integer?}
+---@return boolean
+function rules.compacts(entries, bytes, policy)
+  return policy.entries ~= nil and entries >= policy.entries
+    or policy.bytes ~= nil and bytes >= policy.bytes
+end
+
+--- Section 7: whether a snapshot that a leader sends is needed. It is not if its last entry is here
+--- (then what follows stays, too), or all that it covers is committed: it is an old one.
+---@param log jangada.Log the follower's
+---@param commit integer the follower's
+---@param index integer of the snapshot's last entry
+---@param term integer of it
+---@return boolean
+function rules.needs_snapshot(log, commit, index, term)
+  return index > commit and log:term(index) ~= term
+end
+
 return rules

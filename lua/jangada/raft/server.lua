@@ -25,6 +25,9 @@ local COMMIT_LAG_MAX <const> = server.COMMIT_LAG_MAX
 ---@field sessions jangada.raft.Sessions
 ---@field state table role, term, vote, leader, commit, last
 ---@field applied integer the index of the last entry applied
+---@field applied_bytes integer data of what was applied since the last snapshot
+---@field taking table|nil the snapshot that is being taken: index, parts, writer
+---@field receiving table|nil the one that is being received: src, term, index, writer
 ---@field members string[] all servers, this one included, sorted
 ---@field peers string[] the others, sorted
 ---@field granted table<string, boolean> who voted for this candidate
@@ -73,7 +76,8 @@ function server.new(node, options, rules, machine)
   }
   return {
     node = node, rules = rules, options = options, log = log, machine = machine,
-    sessions = sessions.new(), state = node.state, applied = 0, members = members, peers = peers,
+    sessions = sessions.new(), state = node.state, applied = 0, applied_bytes = 0,
+    taking = nil, receiving = nil, members = members, peers = peers,
     granted = {}, progress = {}, match = {}, heard_ms = {}, waiting = {},
     uncommitted_bytes = 0, reads = {}, round = 0, confirmed = {}, reading = {},
     drift_max_percent = options.lease and options.lease.drift_max_percent or nil,

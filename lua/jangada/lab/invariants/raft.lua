@@ -51,6 +51,11 @@ function M.state_machine_safety()
   return {
     name = "state_machine_safety",
     booted = function(_, machine) applied[machine.id] = nil end,
+    noted = function(_, machine, name, fields) -- who installs a snapshot goes on behind it
+      if name == "snapshot" and fields and fields.installed then
+        applied[machine.id] = fields.index
+      end
+    end,
     committed = function(_, machine, index, term, _, data_hash)
       local id = machine.id
       local last = applied[id]
