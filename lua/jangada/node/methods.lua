@@ -182,7 +182,8 @@ local function add_outputs(node, life)
 
   ---Tells the world that the node holds an entry for committed: once for each index it applies, in
   ---order, at each boot; one that installs a snapshot goes on behind it, and says so before, by
-  ---node:trace("snapshot", {index = ..., installed = true}). The safety checks of a world judge by it.
+  ---node:trace("snapshot", {index = ..., installed = true}). The safety checks of a world judge by
+  ---it.
   ---@param index integer
   ---@param term integer
   ---@param data string
