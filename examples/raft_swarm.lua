@@ -24,8 +24,8 @@ local function hunt(chance, duration_ms)
   return faults
 end
 
--- Leaders that are cut off from the others, but not from clients, and whose clocks are slow, so that
--- it takes them long to give up: what they answer meanwhile may be old.
+-- Leaders that are cut off from the others, but not from clients, and whose clocks are slow, so
+-- that it takes them long to give up: what they answer meanwhile may be old.
 local function add_old_leaders(chance, faults, nodes, duration_ms)
   local all, at_ms = {}, chance:between(200, 500)
   for i = 1, nodes do all[i] = "n" .. i end
