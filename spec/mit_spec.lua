@@ -29,10 +29,13 @@ local TESTS <const> = {
   "3c_persist1.scenario", "3c_persist2.lua", "3c_persist3.scenario", "3c_figure8.lua",
   "3c_unreliable_agree.lua", "3c_figure8_unreliable.lua", "3c_reliable_churn.lua",
   "3c_unreliable_churn.lua",
+  "3d_basic.lua", "3d_install.lua", "3d_install_unreliable.lua", "3d_install_crash.lua",
+  "3d_install_crash_unreliable.lua", "3d_all_crash.lua", "3d_init.lua",
 }
 local LONG <const> = {
   ["3c_figure8.lua"] = true, ["3c_reliable_churn.lua"] = true, ["3c_unreliable_churn.lua"] = true,
   ["3c_figure8_unreliable.lua"] = true,
+  ["3d_install_unreliable.lua"] = true, ["3d_install_crash_unreliable.lua"] = true,
 }
 
 describe("the reference Raft", function()
@@ -79,6 +82,12 @@ local AMNESIA <const> = [[
   end
 ]]
 
+-- A leader that sends no snapshot.
+local MEAN <const> = [[
+  require("jangada.raft.snapshots").send = function() end
+  return require("jangada.raft").protocol
+]]
+
 describe("a mistake", function()
   for _, case in ipairs{
     { "a leader that hears of nobody goes on", "3a_reelection.scenario",
@@ -97,6 +106,10 @@ describe("a mistake", function()
       RAFT:format("is_up_to_date = function() return true end"), "" },
     { "any candidate is up to date", "3c_figure8.lua #slow",
       RAFT:format("is_up_to_date = function() return true end"), "" },
+    { "no log is compacted", "3d_basic.lua", RAFT:format("compacts = function() return false end"),
+      "a log has %d+ bytes" },
+    { "no snapshot is sent", "3d_install.lua", MEAN, "no agreement" },
+    { "a server stores nothing", "3d_init.lua", AMNESIA, "" },
     { "a server stores nothing", "3c_unreliable_churn.lua #slow", AMNESIA, "term" },
   } do
     local what, name, source, message = table.unpack(case)

@@ -4,6 +4,7 @@
 --     local tester = require "examples.mit.tester"
 --     return tester.scenario{nodes = 3, test = function(t) t:one("a", 3) end}
 
+local Log = require "jangada.log"
 local encoding = require "jangada.raft.command"
 
 local M = {}
@@ -19,6 +20,8 @@ local POLL_MS <const> = 20
 ---@field count integer nodes
 ---@field connected table<integer, boolean>
 ---@field committed table<string, table<string, boolean>> id -> values it has committed
+---@field indices table<string, integer> of values that are committed
+---@field covered table<string, integer> id -> the last index in its snapshot
 ---@field requests integer that nodes have sent each other
 ---@field bytes integer in these, of entries
 local Tester = {}
@@ -122,9 +125,21 @@ function Tester:start(i, value) return start(self, i, tostring(value), new_sessi
 function Tester:committers(value)
   local count = 0
   for i = 1, self.count do
-    if self.committed["n" .. i][tostring(value)] then count = count + 1 end
+    local id, index = "n" .. i, self.indices[tostring(value)]
+    if self.committed[id][tostring(value)] or index and index <= self.covered[id] then
+      count = count + 1
+    end
   end
   return count
+end
+
+---The bytes in the largest log.
+function Tester:log_bytes()
+  local most = 0
+  for _, machine in ipairs(self.world.nodes) do
+    if machine.up then most = math.max(most, Log.open(machine.db, "replog"):stats().bytes) end
+  end
+  return most
 end
 
 local function leader_of(self)
@@ -217,17 +232,21 @@ end
 
 local function new_tester(world)
   local t = setmetatable({ world = world, chance = world.oracle:stream("test"),
-    count = #world.nodes, connected = {}, committed = {}, client = world:client("tester"),
+    count = #world.nodes, connected = {}, committed = {}, indices = {}, covered = {},
+    client = world:client("tester"),
     sessions = 0, values = 0, agreements = {}, requests = 0, bytes = 0 }, Tester)
   for i, machine in ipairs(world.nodes) do
-    t.connected[i], t.committed[machine.id] = true, {}
+    t.connected[i], t.committed[machine.id], t.covered[machine.id] = true, {}, 0
   end
   world:watch{ name = "tester",
-    committed = function(_, machine, _, _, data)
+    committed = function(_, machine, index, _, data)
       if data ~= "" then
         local _, _, value = encoding.decode(data)
-        t.committed[machine.id][value] = true
+        t.committed[machine.id][value], t.indices[value] = true, index
       end
+    end,
+    noted = function(_, machine, name, fields)
+      if name == "snapshot" then t.covered[machine.id] = fields.index end
     end,
     booted = function(_, machine) t.committed[machine.id] = {} end }
   return t
@@ -245,14 +264,14 @@ end
 
 ---A scenario that runs a test.
 ---@param options {nodes: integer, unreliable: boolean|nil, observes: boolean|nil,
----test: fun(t: mit.Tester)}
+---compaction: table|nil, test: fun(t: mit.Tester)}
 ---@return table
 function M.scenario(options)
   local t
   return {
     nodes = options.nodes,
     protocol = "jangada.raft.protocol",
-    options = { machine = "list" },
+    options = { machine = "list", compaction = options.compaction },
     network = options.unreliable and M.UNRELIABLE or { delay_ms = { 1, 10 } },
     invariants = { "raft" },
     observe = options.observes and function(event)
