@@ -28,7 +28,9 @@ return function(chance)
   return {
     nodes = 3,
     protocol = { source = protocol, name = "figure_8" },
-    options = { batch_bytes_max = 1 }, -- entries go one by one: a leader can fall between two
+    -- Entries go one by one: a leader can fall between two. And it is the Raft of the paper, whose
+    -- leaders change fast: who misses one stands, and everybody listens.
+    options = { batch_bytes_max = 1, pre_vote = false, check_quorum = false },
     network = { delay_ms = { low_ms, 2 * low_ms } },
     faults = faults,
     clients = { lab.stream{ commands = commands, batch_max = 12, timeout_ms = 100,

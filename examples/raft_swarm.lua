@@ -79,6 +79,8 @@ return function(chance)
       election_timeout_ms = { timeout_ms, timeout_ms + math.floor(chance:logarithmic(40, 200)) },
       -- With little in a message a leader can fall between two of them.
       batch_bytes_max = chance:chance(0.6) and math.floor(chance:logarithmic(1, 100)) or 65536,
+      pre_vote = chance:chance(0.5),
+      check_quorum = chance:chance(0.5),
     },
     network = draw_network(chance, is_hunted, is_rough),
     faults = is_hunted and hunt(chance, until_ms) or { duration_ms = until_ms },

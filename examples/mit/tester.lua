@@ -220,7 +220,7 @@ end
 ---------------------------------------------------------------------------------------------------
 -- Scenarios
 
-local REQUESTS <const> = { request_vote = true, append_entries = true }
+local REQUESTS <const> = { request_pre_vote = true, request_vote = true, append_entries = true }
 
 local function count_requests(t, event)
   if event.kind ~= "send" or not REQUESTS[event.body.type] then return end

@@ -9,12 +9,14 @@
 --     raft.protocol                          a protocol: function(node, options)
 --     raft.with{ may_vote_for = function() return true end }       another, with one rule replaced
 --
--- Options: `election_timeout_ms` {150, 300}, `heartbeat_ms` 50, `batch_bytes_max` 65536 (data in
--- one message; a single larger entry still goes), `inflight_max` 16 (messages with entries on their
--- way to a peer that keeps up), `uncommitted_bytes_max` 16 MiB (commands logged and not committed;
--- more are refused, error 11), `forward` false (whether a server that does not lead hands commands
--- on to the one that does, instead of refusing them), `lease` false, or {drift_max_percent =
--- ...} (a leader answers reads by the clock; see raft/reads.lua), `machine` "list" or "kv",
+-- Options: `election_timeout_ms` {150, 300}, `heartbeat_ms` 50, `pre_vote` true (a server asks
+-- whether it would be elected before it raises its term), `check_quorum` true (a leader that hears
+-- from no majority gives up, and whoever hears from a leader elects no other), `batch_bytes_max`
+-- 65536 (data in one message; a single larger entry still goes), `inflight_max` 16 (messages with
+-- entries on their way to a peer that keeps up), `uncommitted_bytes_max` 16 MiB (commands logged
+-- and not committed; more are refused, error 11), `forward` false (whether a server that does not
+-- lead hands commands on to the one that does, and refuses none), `lease` false, or {drift_max_percent
+-- = ...} (a leader answers reads by the clock; see raft/reads.lua), `machine` "list" or "kv",
 -- `compaction` none, or {entries =, bytes =, trailing =}: a snapshot is taken when so many entries,
 -- or bytes of their data, were applied since the one before it, and the log keeps so many trailing
 -- entries (0) of those that it covers; `snapshot_bytes_max` 65536 (of a snapshot, in one message).
@@ -62,6 +64,10 @@ local function boot(node, options, its_rules)
 
   node:on("request_vote", function(message) election.on_request_vote(raft, message) end)
   node:on("request_vote_ok", function(message) election.on_request_vote_ok(raft, message) end)
+  node:on("request_pre_vote", function(message) election.on_request_pre_vote(raft, message) end)
+  node:on("request_pre_vote_ok", function(message)
+    election.on_request_pre_vote_ok(raft, message)
+  end)
   node:on("append_entries", function(message) replication.on_append_entries(raft, message) end)
   node:on("append_entries_ok", function(message)
     replication.on_append_entries_ok(raft, message)

@@ -70,9 +70,9 @@ describe("Paxos #big", function()
 end)
 
 describe("Raft #big", function()
-  local function make(source)
+  local function make(source, options)
     return function()
-      return {nodes = 3, protocol = {name = "raft", source = source}}
+      return {nodes = 3, protocol = {name = "raft", source = source}, options = options}
     end
   end
 
@@ -89,9 +89,9 @@ describe("Raft #big", function()
   end)
 
   it("that grants two votes has two leaders", function()
-    local found = explore(make [[
+    local found = explore(make([[
       return require("jangada.raft").with{may_vote_for = function() return true end}
-    ]], {timeouts = 2})
+    ]], {pre_vote = false}), {timeouts = 2})
     assert.equal("election_safety", found.verdict.name)
     assert.equal(7, #found.path) -- two time-outs, two requests to n3, two votes
   end)

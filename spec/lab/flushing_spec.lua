@@ -203,7 +203,7 @@ end)
 describe("Raft on slow disks", function()
   it("keeps its promises through crashes that take turns back", function()
     local lost, unflushed = 0, 0
-    for seed = 1, 6 do
+    for seed = 1, 8 do
       local plan = {}
       for i = 1, 40 do
         plan[i] = {at_ms = i * 100, kind = "crash", node = i % 3 == 0 and "leader" or i % 5 + 1,

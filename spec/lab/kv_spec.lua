@@ -6,13 +6,17 @@ local labs = require "spec.support.labs"
 
 local STALE <const> = "spec/support/protocols/stale_reads.lua"
 
+-- Leaders whose reads are stale change faster without what the dissertation adds to elections, and
+-- go on where they hear of nobody: so they are caught sooner.
+--
 -- Runs a seed to its end: the verdict, what all clients share, and the trace hash.
 local function run(seed, protocol, options)
   local clients = lab.kv_clients{count = 4, keys = 2, operations = 400,
     steps_max = options and options.steps_max}
   local world <close> = lab.new{
     seed = seed, nodes = 3, protocol = protocol or "jangada.raft.protocol",
-    options = {machine = "kv"}, network = {delay_ms = {1, 20}, loss = 0.02},
+    options = {machine = "kv", pre_vote = protocol ~= STALE, check_quorum = protocol ~= STALE},
+    network = {delay_ms = {1, 20}, loss = 0.02},
     faults = {duration_ms = 4000}, clients = clients, invariants = {"raft"},
   }
   assert.is_nil(world:run(5000))
@@ -36,7 +40,7 @@ describe("clients of keys and values #big", function()
       assert.is_nil(verdict, verdict and verdict.story)
       assert.equal("linearizable", shared.result.verdict)
       assert.is_true(shared.result.witness, ("seed %d"):format(seed))
-      assert.is_true(#shared.history > 100)
+      assert.is_true(#shared.history > 50)
     end
   end)
 

@@ -323,7 +323,7 @@ describe("dissertation 6.2:", function()
   after_each(scratch.clean)
 
   it("a leader that hears from no majority for an election timeout steps down", function()
-    local fake = leader()
+    local fake = leader{ options = { check_quorum = true } }
     fake:advance(225)
     fake:advance(225)
     assert.equal("follower", fake.node.state.role)
@@ -332,8 +332,14 @@ describe("dissertation 6.2:", function()
     assert.equal("n1", fake.node.state.vote)
   end)
 
-  it("a leader that does stays", function()
+  it("does not where check_quorum is off", function()
     local fake = leader()
+    fake:advance(1000)
+    assert.equal("leader", fake.node.state.role)
+  end)
+
+  it("a leader that does stays", function()
+    local fake = leader{ options = { check_quorum = true } }
     for _ = 1, 20 do
       fake:advance(50)
       fake:deliver("n3", { type = "append_entries_ok", term = 1, success = true, prev_index = 1,

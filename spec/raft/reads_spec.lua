@@ -174,7 +174,7 @@ describe("6.4, section 8: a leader that is asked to read", function()
   end)
 
   it("that hears from no majority refuses within two election timeouts (section 6.2)", function()
-    local fake = leader()
+    local fake = leader{ options = { check_quorum = true } }
     fake:deliver("c1", read())
     local sent = fake:advance(2 * 225)
     assert.equal(11, to(sent, "c1").code)

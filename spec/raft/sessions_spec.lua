@@ -1,7 +1,7 @@
 -- Section 8 of the extended Raft paper: what clients see.
 local Log = require "jangada.log"
 local command = require "jangada.raft.command"
-local fake_node = require "spec.support.fake_node"
+local fakes = require "spec.support.fakes"
 local kv = require "jangada.raft.kv"
 local raft = require "jangada.raft"
 local raft_cluster = require "spec.support.raft_cluster"
@@ -177,7 +177,7 @@ describe("section 8:", function()
     Log.open(db, "replog"):save{ term = 1, entries = {
       { term = 1, type = command.COMMAND, data = command.encode("c1", 1, "a") },
     } }
-    local fake = fake_node.new{ protocol = raft.protocol, db = db }
+    local fake = fakes.boot{ db = db }
     elect(fake)
     fake:deliver("c1", submit(1, "a", "b"))
     assert.equal(3, fake.node.state.last, "a, the entry of the new leader, b")
@@ -190,7 +190,7 @@ describe("section 8:", function()
   end)
 
   it("a leader elected again has forgotten what was cut from its log meanwhile", function()
-    local fake = fake_node.new{ protocol = raft.protocol, db = scratch.open() }
+    local fake = fakes.boot{ db = scratch.open() }
     elect(fake)
     fake:deliver("c1", submit(1, "lost"))
     fake:deliver("n3", { type = "append_entries", term = 2, prev_index = 0, prev_term = 0,

@@ -7,9 +7,18 @@ local scratch = require "spec.support.scratch"
 
 local fakes = {}
 
---- A node that runs Raft, with a store of its own, unless `config` says otherwise.
+--- Options of the Raft of the paper, which does without what the dissertation adds to elections:
+--- who times out stands, and every candidate is listened to.
+function fakes.of_the_paper(options)
+  local all = { pre_vote = false, check_quorum = false }
+  for name, value in pairs(options or {}) do all[name] = value end
+  return all
+end
+
+--- A node that runs the Raft of the paper, with a store of its own, unless `config` says otherwise.
 function fakes.boot(config)
   config = config or {}
+  config.options = fakes.of_the_paper(config.options)
   config.protocol = config.protocol or raft.protocol
   config.db = config.db or scratch.open()
   return fake_node.new(config)

@@ -1,4 +1,5 @@
 -- Several fake nodes and the messages between them, delivered when and as the spec says.
+local fakes = require "spec.support.fakes"
 local fake_node = require "spec.support.fake_node"
 local raft = require "jangada.raft"
 local scratch = require "spec.support.scratch"
@@ -9,10 +10,11 @@ local Cluster = {}
 Cluster.__index = Cluster
 
 --- Boots `count` nodes n1, n2, ... whose election timeouts are 100, 200, ... ms, so n1 wins first.
+--- They run the Raft of the paper, unless `options` say otherwise.
 function cluster.new(count, options, protocol)
   local self = setmetatable({
     fakes = {}, dbs = {}, messages = {}, replies = {}, count = count, cut = {},
-    options = options, protocol = protocol or raft.protocol,
+    options = fakes.of_the_paper(options), protocol = protocol or raft.protocol,
   }, Cluster)
   for i = 1, count do self.dbs[i] = scratch.open() end
   return self

@@ -50,6 +50,8 @@ local KNOWN <const> = {
   snapshot_bytes_max = { default = 64 * 1024, test = is_count, text = "a positive integer" },
   election_timeout_ms = { default = { 150, 300 }, test = is_range, text = "{least, most}" },
   heartbeat_ms = { default = 50, test = is_count, text = "a positive integer" },
+  pre_vote = { default = true, test = is_boolean, text = "true or false" },
+  check_quorum = { default = true, test = is_boolean, text = "true or false" },
   batch_bytes_max = { default = 64 * 1024, test = is_count, text = "a positive integer" },
   inflight_max = { default = 16, test = is_count, text = "a positive integer" },
   uncommitted_bytes_max = { default = 16 << 20, test = is_count, text = "a positive integer" },

@@ -147,7 +147,7 @@ local function follow(raft, message)
   local state, term = raft.state, message.body.term
   if state.role == "leader" and term == state.term then return false end
   server.see_term(raft, term)
-  if state.role == "candidate" then server.step_down(raft, state.term) end
+  if state.role ~= "follower" then server.step_down(raft, state.term) end
   state.leader = message.src
   server.note_contact(raft)
   raft.leader_ms = raft.contact_ms

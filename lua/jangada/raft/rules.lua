@@ -70,6 +70,38 @@ function rules.is_up_to_date(last_term, last_index, candidate_term, candidate_in
   return candidate_index >= last_index
 end
 
+--- Dissertation 4.2.3: whether a server takes its leader for alive: it heard from it within the
+--- least election timeout.
+---@param leader string|nil
+---@param silent_ms number since it was heard of
+---@param timeout_ms integer the least election timeout
+---@return boolean
+function rules.hears_leader(leader, silent_ms, timeout_ms)
+  return leader ~= nil and silent_ms < timeout_ms
+end
+
+--- Dissertation 4.2.3: whether a request for a vote goes unanswered and its term unseen, so that
+--- who has missed the leader does not depose it. One of an old term is answered all the same: who
+--- asks learns the new one.
+---@param term integer the current term
+---@param message_term integer
+---@param hears_leader boolean
+---@return boolean
+function rules.ignores_vote_request(term, message_term, hears_leader)
+  return hears_leader and message_term >= term
+end
+
+--- Dissertation 9.6: whether a server would vote for a pre-candidate in the next term: its log is
+--- up to date, and there is no leader.
+---@param term integer the current term
+---@param next_term integer that of the election to come
+---@param is_up_to_date boolean the pre-candidate's log
+---@param hears_leader boolean
+---@return boolean
+function rules.grants_pre_vote(term, next_term, is_up_to_date, hears_leader)
+  return next_term > term and is_up_to_date and not hears_leader
+end
+
 --- 5.2: how many members granted their vote. A grant that arrives twice is one vote.
 ---@param granted table<string, boolean> by member
 ---@param members string[] all of them

@@ -30,7 +30,7 @@ local COMMIT_LAG_MAX <const> = server.COMMIT_LAG_MAX
 ---@field receiving table|nil the one that is being received: src, term, index, writer
 ---@field members string[] all servers, this one included, sorted
 ---@field peers string[] the others, sorted
----@field granted table<string, boolean> who voted for this candidate
+---@field granted table<string, boolean> who voted, or would vote, for this candidate
 ---@field progress table<string, jangada.raft.Progress> of each peer, while leading
 ---@field match table<string, integer> how far each peer is known to hold this log, while leading
 ---@field heard_ms table<string, number> when each peer was last heard of, while leading

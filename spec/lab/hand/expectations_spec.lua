@@ -18,7 +18,7 @@ describe("what is expected", function()
     { UP .. "crash boss\n", "no leader", true }, { UP .. "crash *\n", "leader", false },
     { UP, "term 1", true }, { UP, "term 2", false }, { UP, "term 1 boss one", true },
     { UP .. "crash *\n", "term 1", false }, { UP, "same term", true },
-    { UP .. "isolate one\nrun 1s\n", "same term", false },
+    { UP .. "isolate boss\nrun 1s\n", "same term", false },
     { UP, "state boss role=leader term=1", true }, { UP, "state boss role=follower", false },
     { UP, "state boss nothing=1", false }, { UP .. "crash one\n", "state one role=x", false },
     { UP, "log equal", true }, { UP .. "isolate one\nsubmit c\n", "log equal", false },

@@ -8,8 +8,8 @@ describe("a look", function()
     assert.matches("^n%d  in %d+%.%d ms\nn%d  in %d+%.%d ms\nn%d  in", perform("timers *"))
     assert.equal("nothing is on its way", perform("messages"))
     perform("fire 2")
-    assert.matches("^  1  n2 > n%d  in %d+%.%d ms  request_vote  last_index=0 last_term=0 term=1\n"
-      .. "  2  ", perform("messages"))
+    assert.matches("^  1  n2 > n%d  in %d+%.%d ms  request_pre_vote  last_index=0 "
+      .. "last_term=0 term=1\n  2  ", perform("messages"))
     perform("clog 2 > *")
     perform("run 1s")
     perform("clog leader > *")

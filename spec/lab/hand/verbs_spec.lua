@@ -32,7 +32,7 @@ describe("a verb", function()
     ["crash *\nisolate leader"] = "told", ["fire 1"] = "send send timer state",
     ["crash *\nfire leader"] = "told", ["name x 1"] = "told",
     ["fire 1\ndrop 1"] = "drop told", ["deliver 9"] = "told",
-    ["fire 1\ndeliver 1 > 2 request_vote"] = "deliver send state told",
+    ["fire 1\ndeliver 1 > 2 request_pre_vote"] = "deliver send told",
     ["pause *\nstep"] = "told", ["clock_offset 2 -50ms"] = "clock", ["clock_step 2 1s"] = "clock",
     ["clock_drift 1 2x"] = "clock", ["clock_freeze 1 2"] = "clock clock",
     ["clock_right 1"] = "clock",
