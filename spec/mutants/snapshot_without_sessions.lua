@@ -5,11 +5,11 @@ return {
   changes = "a snapshot is installed without the sessions of the clients",
   breaks = "linearizability",
   plant = function()
-    local sessions = require "jangada.raft.sessions"
-    local restore = sessions.restore
-    function sessions.restore(self, parts)
-      restore(self, parts)
-      self.applied = {}
+    local snapshots = require "jangada.raft.snapshots"
+    local restore = snapshots.restore
+    function snapshots.restore(raft)
+      restore(raft)
+      if raft.log:snapshot() then raft.sessions.applied = {} end
     end
   end,
 }

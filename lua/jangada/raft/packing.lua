@@ -56,20 +56,20 @@ function readers.t(data, at)
   return value, place
 end
 
---- The bytes of plain values.
----@param ... any nil, booleans, numbers, strings, and tables of them
+--- The bytes of a plain value.
+---@param value any nil, a boolean, number or string, or a table of them
 ---@return string
-function packing.pack(...)
+function packing.pack(value)
   local parts = {}
-  for i = 1, select("#", ...) do add(parts, (select(i, ...))) end
+  add(parts, value)
   return table.concat(parts)
 end
 
---- The value at a place.
+--- The value that was packed.
 ---@param data string
----@param at integer
----@return any value
----@return integer next the place after it
-packing.read = read
+---@return any
+function packing.unpack(data)
+  return (read(data, 1))
+end
 
 return packing

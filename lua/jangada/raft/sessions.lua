@@ -10,7 +10,6 @@
 --     truncation has to be followed.
 
 local command = require "jangada.raft.command"
-local packing = require "jangada.raft.packing"
 
 local sessions = {}
 
@@ -107,40 +106,6 @@ function sessions.answers(self, client, first, last)
     answers[#answers + 1] = kept[number % ANSWERS_MAX]
   end
   return answers
-end
-
---- What was applied, for a snapshot: a part for each client.
----@param self jangada.raft.Sessions
----@return string[] parts
-function sessions.snapshot(self)
-  local names, parts = {}, {}
-  for client in pairs(self.applied) do names[#names + 1] = client end
-  table.sort(names)
-  for i, client in ipairs(names) do
-    local session = self.applied[client]
-    local first = math.max(1, session.applied - ANSWERS_MAX + 1)
-    local answers = sessions.answers(self, client, first, session.applied)
-    parts[i] = packing.pack(client, session.applied, answers)
-  end
-  return parts
-end
-
---- Knows of what was applied what a snapshot says, and nothing else.
----@param self jangada.raft.Sessions
----@param parts fun(): string|nil up to an empty one
-function sessions.restore(self, parts)
-  self.applied, self.logged = {}, {}
-  for part in parts do
-    if part == "" then return end
-    local client, number, answers, at
-    client, at = packing.read(part, 1)
-    number, at = packing.read(part, at)
-    answers = packing.read(part, at)
-    local session = { applied = number, answers = {} }
-    local first = math.max(1, number - ANSWERS_MAX + 1)
-    for i = first, number do session.answers[i % ANSWERS_MAX] = answers[i - first + 1] end
-    self.applied[client] = session
-  end
 end
 
 return sessions

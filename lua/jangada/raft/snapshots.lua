@@ -1,18 +1,19 @@
 --- Snapshots (section 7): how a log is kept short, and how a server that is too far behind for it
 --- gets the state machine instead.
 --
--- A snapshot is made of parts: one for each client's session, an empty one, then those of the
--- machine. machine:snapshot() returns a function that gives them one by one, of the state at that
--- moment whatever is applied meanwhile; so they are written a few at a time, in a turn each, and
--- nobody waits. The log removes what the saved snapshot covers, but for some trailing entries.
+-- A snapshot is made of parts: one with the sessions of all clients, then those of the machine.
+-- machine:snapshot() returns a function that gives them one by one, of the state at that moment
+-- whatever is applied meanwhile; so they are written a few at a time, in a turn each, and nobody
+-- waits. The log removes what the saved snapshot covers, but for some trailing entries. The machine
+-- is in memory: at boot it is made from the snapshot, and what follows that is applied again.
 --
 -- A leader sends its saved snapshot piece by piece, one on its way at a time. One that gets lost is
 -- sent again when a heartbeat that left after it is answered and it is not. The follower writes the
 -- pieces beside its log, and takes them for its state when it has all, in one transaction.
 
 local clients = require "jangada.raft.clients"
+local packing = require "jangada.raft.packing"
 local progress = require "jangada.raft.progress"
-local sessions = require "jangada.raft.sessions"
 
 local snapshots = {}
 
@@ -67,13 +68,11 @@ local function step(raft, taking)
 end
 
 local function parts_of(raft)
-  local of_sessions, of_machine = sessions.snapshot(raft.sessions), raft.machine:snapshot()
-  local i = 0
+  local first, of_machine = packing.pack(raft.sessions.applied), raft.machine:snapshot()
   return function()
-    i = i + 1
-    if i <= #of_sessions then return of_sessions[i] end
-    if i == #of_sessions + 1 then return "" end
-    return of_machine()
+    local part = first or of_machine()
+    first = nil
+    return part
   end
 end
 
@@ -124,7 +123,7 @@ function snapshots.restore(raft)
   local reader = raft.log:snapshot_reader()
   if not reader then return end
   local parts = parts_in(reader)
-  sessions.restore(raft.sessions, parts)
+  raft.sessions.applied, raft.sessions.logged = packing.unpack(parts()), {}
   raft.machine:restore(parts)
   raft.applied, raft.applied_bytes = reader.index, 0
 end
