@@ -15,8 +15,9 @@
 -- 65536 (data in one message; a single larger entry still goes), `inflight_max` 16 (messages with
 -- entries on their way to a peer that keeps up), `uncommitted_bytes_max` 16 MiB (commands logged
 -- and not committed; more are refused, error 11), `forward` false (whether a server that does not
--- lead hands commands on to the one that does, and refuses none), `lease` false, or {drift_max_percent
--- = ...} (a leader answers reads by the clock; see raft/reads.lua), `machine` "list" or "kv",
+-- lead hands commands on to the one that does, instead of refusing them), `lease` false, or
+-- {drift_max_percent = ...} (a leader answers reads by the clock; see raft/reads.lua), `machine`
+-- "list" or "kv",
 -- `compaction` none, or {entries =, bytes =, trailing =}: a snapshot is taken when so many entries,
 -- or bytes of their data, were applied since the one before it, and the log keeps so many trailing
 -- entries (0) of those that it covers; `snapshot_bytes_max` 65536 (of a snapshot, in one message).
