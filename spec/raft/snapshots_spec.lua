@@ -1,5 +1,6 @@
 -- Section 7 of the extended Raft paper: snapshots.
 local Log = require "jangada.log"
+local command = require "jangada.raft.command"
 local fakes = require "spec.support.fakes"
 local kv = require "jangada.raft.kv"
 local list = require "jangada.raft.list"
@@ -234,10 +235,50 @@ describe("7, a leader", function()
         { type = "install_snapshot_ok", term = 1, index = 3, match = 3 })
       assert.equal(4, to(sent, "n3").prev_index + 1)
     end)
+
+  it("takes no other one while somebody is sent one and answers", function()
+    local config = { options = { compaction = { entries = 3 } } }
+    local fake, db = fakes.leader(config)
+    local function saved() return Log.open(db, "replog"):snapshot().index end
+    fake:deliver("n2", fakes.ok(1, 0, 1))
+    fake:deliver("c1", fakes.submit(1, "a", "b"))
+    fake:deliver("n2", fakes.ok(1, 1, 3))
+    fake:deliver("c1", fakes.submit(3, "c", "d", "e"))
+    fake:deliver("n2", fakes.ok(1, 3, 6))
+    assert.same({ 6, 3 }, { fake.node.state.commit, saved() })
+    fake:deliver("n3", { type = "install_snapshot_ok", term = 1, index = 3, match = 3 })
+    fake:deliver("c1", fakes.submit(6, "f"))
+    fake:deliver("n2", fakes.ok(1, 6, 7))
+    assert.equal(7, saved())
+  end)
+
+  it("sends heartbeats about the first entry that its log still knows, to who may hold that",
+    function()
+      local fake = fakes.leader{ options = { compaction = { entries = 4 } } }
+      fake:deliver("n2", fakes.ok(1, 0, 1))
+      fake:deliver("n3", fakes.ok(1, 0, 1))
+      fake:deliver("c1", fakes.submit(1, "a", "b", "c"))
+      fake:deliver("n2", fakes.ok(1, 1, 4))
+      local heartbeat = to(fake:advance(50), "n3")
+      assert.same({ "append_entries", 4, 1 },
+        { heartbeat.type, heartbeat.prev_index, heartbeat.prev_term })
+    end)
 end)
 
 describe("Figure 13, a follower", function()
   after_each(scratch.clean)
+
+  it("drops the one that it was taking when it is sent another", function()
+    local db = scratch.open()
+    local long = { term = 1, type = command.COMMAND,
+      data = command.encode("c1", 1, ("x"):rep(300000)) }
+    Log.open(db, "replog"):save{ term = 1, entries = { long }, commit = 1 }
+    local fake = fakes.boot{ db = db, options = { compaction = { entries = 1 } } }
+    local data = data_of("a")
+    fake:deliver("n2", install(1, snapshot_of(5, 1, data), 0, data))
+    fake:advance(1)
+    assert.equal(5, Log.open(db, "replog"):snapshot().index)
+  end)
 
   it("installs one that covers more than its log, which it forgets", function()
     local fake, db = fakes.follower({ 1, 1, 1 }, 1)
