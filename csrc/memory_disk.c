@@ -18,7 +18,7 @@ enum { WRITE, FLUSH, TRUNCATE, KINDS };
 
 typedef struct memory_disk {
   jg_disk disk;
-  bool exists, in_use;
+  bool exists, in_use, lies; /* lies: a flush succeeds, and keeps nothing */
   unsigned char *bytes, *before; /* before: what [from, to) held when it was flushed */
   uint64_t size, from, to;       /* from == to: everything is flushed */
   lua_Integer fails_in[KINDS];   /* the how many-th call from now fails; 0: none */
@@ -86,7 +86,7 @@ static void forget_before(memory_disk *m) {
 static int memory_flush(jg_disk *d) {
   memory_disk *m = (memory_disk *)d;
   int rc = must_fail(m, FLUSH);
-  if (rc == 0) forget_before(m);
+  if (rc == 0 && !m->lies) forget_before(m);
   return rc;
 }
 
@@ -233,6 +233,14 @@ static int disk_fail(lua_State *L) {
   return 0;
 }
 
+/* disk:lie(on): from now on, or no longer, flushes succeed and keep nothing. */
+static int disk_lie(lua_State *L) {
+  memory_disk *m = check_disk(L);
+  luaL_checktype(L, 2, LUA_TBOOLEAN);
+  m->lies = lua_toboolean(L, 2);
+  return 0;
+}
+
 static int disk_gc(lua_State *L) {
   memory_disk *m = check_disk(L);
   if (m->in_use) return 0; /* a resurrected one; the DB that uses it is on its way, too */
@@ -252,7 +260,8 @@ static int disk_tostring(lua_State *L) {
 void jg_open_memory_disk(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"size", disk_size}, {"unflushed", disk_unflushed}, {"read", disk_read}, {"cut", disk_cut},
-      {"tear", disk_tear}, {"scribble", disk_scribble},   {"fail", disk_fail}, {NULL, NULL}};
+      {"tear", disk_tear}, {"scribble", disk_scribble},   {"fail", disk_fail}, {"lie", disk_lie},
+      {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", disk_gc}, {"__tostring", disk_tostring}, {NULL, NULL}};
   jg_class(L, JG_MEMORY_DISK, metamethods, methods);

@@ -95,3 +95,7 @@ function MemoryDisk:scribble(at, bytes) end
 ---@param n? integer default 1; 0: none
 ---@param error? "EIO"|"ENOSPC" default EIO
 function MemoryDisk:fail(call, n, error) end
+
+--- Lets flushes succeed and keep nothing, or no longer.
+---@param on boolean
+function MemoryDisk:lie(on) end

@@ -128,6 +128,9 @@
 ---@field call? "write"|"flush" of failing_disk
 ---@field error? "EIO"|"ENOSPC" of failing_disk
 ---@field entry? integer of bit_rot: its index in the log; default drawn
+---@field other? jangada.lab.Which of disk_swap
+---@field per_second? integer of capacity: messages a second, 1 to 1,000,000
+---@field waiting? integer of capacity: how many may be under way; default 100
 
 --- Is called after each turn.
 ---@alias jangada.lab.InvariantFunction fun(world: jangada.World, machine: jangada.Machine): string?

@@ -271,6 +271,16 @@ function World:flapping(which, cut_ms, open_ms) end
 ---@return jangada.lab.Layer layer for `mend`
 function World:slow(from, to, law) end
 
+--- Limits how many messages some links carry: each link so many a second, one after the other; what
+--- comes meanwhile waits, and what finds too many waiting is lost. Raises world_busy, unknown_node,
+--- option_invalid.
+---@param from jangada.lab.Which|jangada.lab.Which[]|nil nil for all there are
+---@param to jangada.lab.Which|jangada.lab.Which[]|nil nil for all there are
+---@param per_second integer messages, 1 to 1,000,000
+---@param waiting? integer how many may be under way on a link, default 100
+---@return table layer for `mend`
+function World:capacity(from, to, per_second, waiting) end
+
 --- Clogs some links: what is sent on them from now on is held, and leaves when that is over. Raises
 --- world_busy, unknown_node.
 ---@param from jangada.lab.Which|jangada.lab.Which[]|nil nil for all there are
@@ -328,6 +338,21 @@ function World:rot(which, index) end
 ---@param which jangada.lab.Which
 ---@return boolean wiped false when there is no such node now
 function World:wipe(which) end
+
+--- Crashes two nodes, those of them that are up, and changes their disks: each boots again with
+--- what the other has stored. Raises world_busy, unknown_node; option_invalid unless the world is
+--- hopeless.
+---@param which jangada.lab.Which
+---@param other jangada.lab.Which
+---@return boolean swapped false when they are one node, or there is no such node now
+function World:swap_disks(which, other) end
+
+--- Lets the flushes of a node's disk lie: they succeed and keep nothing. Raises world_busy,
+--- unknown_node; option_invalid unless the world is hopeless, and its disks are simulated.
+---@param which jangada.lab.Which
+---@param lies boolean
+---@return boolean set false when there is no such node now
+function World:set_lying(which, lies) end
 
 -- ---- Client --------------------------------------------------------------------------------
 

@@ -125,7 +125,7 @@ crash 1
     assert.is_nil(hands.read("  # nothing", scope))
     local step, why = hands.read("crash", scope)
     assert.is_nil(step)
-    assert.matches("missing: a node .*%(crash NODES%)$", why)
+    assert.matches("missing: a node .*%(crash NODES %[keep COUNT%] %[TAIL%]%)$", why)
     assert.is_nil((hands.read("crash new", scope)))
     assert.truthy(hands.read("name new 1", scope))
     assert.truthy(hands.read("crash new", scope))

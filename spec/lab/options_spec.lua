@@ -193,7 +193,7 @@ describe("the fields of a fault", function()
   it("are refused, by an error that names the fault and the field", function()
     local right = { -- by what a field is
       node = "n1", nodes = {"n1", "n2"}, groups = {{"n1"}}, rate = 0.5, law = {1, 5}, time = 5,
-      shift = 5, clock_rate = 1, disk_call = "write", disk_error = "EIO",
+      shift = 5, clock_rate = 1, pace = 5, disk_call = "write", disk_error = "EIO",
     }
     local tried = 0
     for _, kind in ipairs(faults.kinds) do
@@ -206,7 +206,7 @@ describe("the fields of a fault", function()
           local is_right = its == "groups" and type(value) == "table" and #value == 0
             or its:find("^nodes") and value == "\0" -- the name of a client that may come
             or its == "shift" and (value == -1.5 or value == 99)
-            or value == 99 and (its == "time" or its == "index?" or its == "count?")
+            or value == 99 and (its == "time" or its == "pace" or its == "index?" or its == "count?")
           if not is_right then
             local message = fresh.raises("option_invalid", function()
               lab.new{protocol = idle, hopeless = true, faults = {fault}}:close()

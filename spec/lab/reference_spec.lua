@@ -1,5 +1,6 @@
 -- docs/reference.md, with what it says of options, verdicts and invariants, and the code are one.
 
+local faults = require "jangada.lab.faults"
 local invariants = require "jangada.lab.invariants"
 local lab = require "jangada.lab"
 local scenarios = require "jangada.lab.scenario"
@@ -117,5 +118,25 @@ describe("the kinds of verdict", function()
     end
     world:fail{kind = "wrong", message = "it is"}
     assert.equal("wrong at 0.000 ms: it is", tostring(world.verdict))
+  end)
+end)
+
+describe("the page of faults", function()
+  it("has all kinds, and their fields", function()
+    local documented, kinds = {}, {}
+    for line in io.lines("docs/faults.md") do
+      local kind, fields = line:match("^| `([%l_]+)` | (.-) |")
+      if kind and kind ~= "kind" then
+        documented[kind] = {}
+        for name in fields:gmatch("`([%l_]+%??)`") do documented[kind][name] = true end
+      end
+    end
+    for _, kind in ipairs(faults.kinds) do
+      kinds[kind] = {}
+      for name, rule in pairs(faults.fields(kind)) do
+        kinds[kind][name .. (rule:find("?", 1, true) and "?" or "")] = true
+      end
+    end
+    assert.same(kinds, documented)
   end)
 end)

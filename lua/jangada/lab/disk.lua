@@ -118,6 +118,7 @@ function M.new(directory, durability, ids)
     is_temporary = directory == nil,
     journals = journals, -- id -> memory disk, which outlives the node's crashes
     failures = {},       -- id -> {call =, error =}: how its disk fails the next time
+    liars = {},          -- id -> the last commit that its disk has kept, while its flushes lie
     commits = commits,   -- id -> its commits that are not flushed (jangada.lab.Commit)
   }, Disk)
 end
@@ -139,7 +140,17 @@ function Disk:open(id)
   })
   if not db then errors.raise(code, "%s: %s", id, message) end
   self:set_failure(id, self.failures[id])
+  if self.liars[id] then self.liars[id] = db:info().last_tx_id end
   return db
+end
+
+---Lets the flushes of a node lie, or be true again: then the next one keeps everything.
+---@param id string
+---@param db table|nil nil while it is down
+---@param lies boolean
+function Disk:set_lying(id, db, lies)
+  self.journals[id]:lie(lies)
+  self.liars[id] = lies and (self.liars[id] or db and db:info().journal.flushed_lsn or 0) or nil
 end
 
 ---Says how the disk of a node fails the next time that it is used.
@@ -177,6 +188,23 @@ function Disk:flush(id, db)
   if self.commits[id] then self.commits[id] = {} end
 end
 
+---Drops the store of a node whose flushes have lied: what they should have kept is not there.
+---@param id string
+---@param db table
+---@param chance table stream
+---@return {lsn: integer}[] commits that only a checkpoint has saved, or nothing
+---@return string tail
+function Disk:expose(id, db, chance)
+  local commits, was = self.commits[id] or {}, db:info().journal
+  self.commits[id] = {}
+  power.fail(db, self.journals[id], commits, {keep = 0, tail = "cut"}, chance)
+  local lied = {}
+  for lsn = math.max(self.liars[id], was.checkpoint_lsn) + 1, was.lsn do
+    lied[#lied + 1] = {lsn = lsn}
+  end
+  return lied, "cut"
+end
+
 ---Drops the store of a node as a crash would. What was flushed stays.
 ---@param id string
 ---@param db table
@@ -186,6 +214,7 @@ end
 ---@return string|nil tail what is behind those that survive; nil when there is no such commit
 function Disk:crash(id, db, accident, chance)
   local commits, journal = self.commits[id] or {}, self.journals[id]
+  if self.liars[id] then return self:expose(id, db, chance) end
   if #commits == 0 and not (journal and journal:unflushed()) then
     db:abandon()
     return commits, nil
@@ -200,6 +229,22 @@ function Disk:wipe(id)
   files.remove_store(self:path(id))
   if self.journals[id] then
     self.journals[id], self.commits[id] = store.memory_disk(), {}
+    if self.liars[id] then self:set_lying(id, nil, true) end
+  end
+end
+
+---Changes the disks of two nodes that are down, with all that is wrong with them.
+---@param a string
+---@param b string
+function Disk:swap(a, b)
+  local path, other = self:path(a), self:path(b)
+  for _, suffix in ipairs{"", "-lock", "-journal"} do
+    os.rename(path .. suffix, path .. suffix .. ".swap")
+    os.rename(other .. suffix, path .. suffix)
+    os.rename(path .. suffix .. ".swap", other .. suffix)
+  end
+  for _, of in ipairs{self.journals, self.commits, self.failures, self.liars} do
+    of[a], of[b] = of[b], of[a]
   end
 end
 

@@ -13,8 +13,9 @@ local World = {}
 local CALLS <const> = {write = true, flush = true}
 local FAILURES <const> = {EIO = true, ENOSPC = true}
 
--- What a store raises when its disk has failed.
+-- What a store raises when its disk has failed, and when it is not as it was left.
 local CODES <const> = {io_error = true, no_space = true, poisoned = true}
+local LIES <const> = {journal_corrupt = true, journal_foreign = true, journal_missing = true}
 
 local function check_failure(call, failure)
   if not CALLS[call] or not FAILURES[failure] then
@@ -110,30 +111,12 @@ function World:rot(which, index)
   return entry
 end
 
----Crashes a node, if it is up, and empties its disk: it boots again with nothing.
----@param which integer|string
----@return boolean wiped false when there is no such node now
----Raises `world_busy`, `unknown_node`; `option_invalid` unless the world is hopeless.
-function World:wipe(which)
-  self:check_idle()
-  if not self.hopeless then
-    errors.raise("option_invalid", "an empty disk is more than a protocol can survive; a world "
-      .. "with hopeless = true may have it")
-  end
-  local machine = self:node(which)
-  if not machine then return false end
-  if machine.up then self:crash(machine.index) end
-  self.disk:wipe(machine.id)
-  machine.unflushed, machine.rot, machine.failed, machine.is_lost = {}, nil, nil, false
-  self:note{kind = "wipe", node = machine.id, index = machine.index}
-  return true
-end
-
 -- Why a node that raises this has to stop, and is not to blame; nil when it is.
 local function cause_of(self, machine, failure)
   local code = errors.is(failure) and failure.code
   local failing = self.disk.failures[machine.id]
   if failing and CODES[code] then return failing.error end
+  if machine.was_lied_to and LIES[code] then return "lie" end
   return machine.rot and code == "log_damaged" and "rot" or nil
 end
 
@@ -146,7 +129,7 @@ function World:stop_failed(machine, failure)
   if not cause then return false end
   local unflushed, tail
   if machine.life then unflushed, tail = machines.crash(machine, {}) end
-  machine.failed, machine.is_lost = cause, cause == "rot"
+  machine.failed, machine.is_lost = cause, cause == "rot" or cause == "lie"
   self:note{kind = "crash", node = machine.id, index = machine.index, cause = cause,
     unflushed = tail and unflushed, tail = tail}
   return true

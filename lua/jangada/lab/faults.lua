@@ -206,6 +206,10 @@ function readers.clock_rate(value) return type(value) == "number" and value >= 0
 
 function readers.index(value) return math.type(value) == "integer" and value > 0 end
 
+function readers.pace(value)
+  return math.type(value) == "integer" and value >= 1 and value <= 1000000
+end
+
 function readers.disk_call(value) return value == "write" or value == "flush" end
 
 function readers.disk_error(value) return value == "EIO" or value == "ENOSPC" end
@@ -213,7 +217,8 @@ function readers.disk_error(value) return value == "EIO" or value == "ENOSPC" en
 readers.tail = power.is_tail
 
 local expected = {
-  index = "an index of the log", disk_call = "write or flush", disk_error = "EIO or ENOSPC",
+  index = "an integer from 1 on", pace = "a number of messages a second, 1 to 10^6",
+  disk_call = "write or flush", disk_error = "EIO or ENOSPC",
   shift = "a number of ms", clock_rate = "a number from 0 to 4",
   count = "a number of commits", tail = "cut, torn or scribbled",
   node = "a node of this world: its number, its name or leader", nodes = "a list of nodes",
@@ -295,6 +300,11 @@ local function text_of(value)
   return "{" .. table.concat(texts, ", ") .. "}"
 end
 
+-- In which order fields are written.
+local ORDER <const> = {"node", "other", "groups", "from", "to", "side", "order", "rate",
+  "delay_ms", "late_ms", "per_second", "waiting", "cut_ms", "open_ms", "flush_ms", "by_ms", "call",
+  "error", "entry", "keep", "tail", "for_ms"}
+
 ---Writes a plan as Lua, a line for each fault: what is printed can be run again.
 ---@param plan table[]
 ---@return string
@@ -302,9 +312,7 @@ function M.format(plan)
   local lines = {}
   for i, fault in ipairs(plan) do
     local fields = {("at_ms = %s, kind = %q"):format(fault.at_ms, fault.kind)}
-    for _, name in ipairs{"node", "groups", "from", "to", "side", "order", "rate", "delay_ms",
-      "late_ms", "cut_ms", "open_ms", "flush_ms", "by_ms", "call", "error", "entry",
-      "keep", "tail", "for_ms"} do
+    for _, name in ipairs(ORDER) do
       if fault[name] ~= nil then
         fields[#fields + 1] = ("%s = %s"):format(name, text_of(fault[name]))
       end

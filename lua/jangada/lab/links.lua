@@ -4,6 +4,7 @@
 -- list. What lies upon some links only (a cut, a clog, a slower delay) is given back as a handle,
 -- which `mend` ends.
 
+local capacities = require "jangada.lab.capacities"
 local cuts = require "jangada.lab.cuts"
 local delays = require "jangada.lab.delays"
 local errors = require "jangada.errors"
@@ -135,16 +136,18 @@ end
 local function note_links(self, kind, layer)
   local links = cuts.list(layer.links)
   self.trace:fold_name(table.concat(links, " "), 0)
-  self:note{kind = kind, shape = layer.shape, links = links, delay_ms = layer.delay_ms}
+  self:note{kind = kind, shape = layer.shape, links = links, delay_ms = layer.delay_ms,
+    per_second = layer.per_second, waiting = layer.waiting}
 end
 
 local function lay(self, layer)
   self.network:lay(layer)
-  note_links(self, layer.shape and "cut" or layer.held and "clog" or "slow", layer)
+  note_links(self, layer.shape and "cut" or layer.held and "clog"
+    or layer.law and "slow" or "capacity", layer)
   return layer
 end
 
----Ends a cut, a clog or a slowness.
+---Ends a cut, a clog, a slowness or a capacity.
 ---@param layer table|nil what the verb that began it returned
 ---@return boolean mended false when it was over
 ---Raises `world_busy`, `option_invalid`.
@@ -275,6 +278,20 @@ function World:slow(from, to, law)
   local of = delays.law(law, "delay_ms").of
   return lay(self, {law = of, delay_ms = law,
     links = cuts.one_way(ids_of(self, from), ids_of(self, to))})
+end
+
+---Limits how many messages some links carry: each link so many a second, one after the other; what
+---comes meanwhile waits, and what finds too many waiting is lost. The delay comes on top.
+---@param from integer|string|(integer|string)[]|nil nil for all there are
+---@param to integer|string|(integer|string)[]|nil nil for all there are
+---@param per_second integer messages, 1 to 1,000,000
+---@param waiting? integer how many may be under way on a link, default 100
+---@return table layer for `mend`
+---Raises `world_busy`, `unknown_node`, `option_invalid`.
+function World:capacity(from, to, per_second, waiting)
+  self:check_idle()
+  return lay(self, capacities.layer(cuts.one_way(ids_of(self, from), ids_of(self, to)), per_second,
+    waiting))
 end
 
 ---Clogs some links: what is sent on them from now on is held, and leaves when that is over.

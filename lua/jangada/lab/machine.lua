@@ -18,8 +18,10 @@ local M = {}
 ---@field db table|nil the store, nil when down
 ---@field boots integer lives so far
 ---@field flush_law false|jangada.lab.Law how long its disk takes for a flush
----@field failed string|nil why it has stopped, if its disk is to blame: "EIO", "ENOSPC" or "rot"
+---@field failed string|nil why it has stopped, if its disk is to blame: "EIO", "ENOSPC", "rot" or
+---"lie"
 ---@field is_lost boolean it has stopped for good
+---@field was_lied_to boolean|nil its disk has lied (jangada.lab.hopeless)
 ---@field rot table<integer, {was: string, is: string}>|nil the entries of its log that have rotted
 ---@field clock table|nil its clock, if that was ever wrong (jangada.lab.clocks)
 ---@field flush table|nil the step that will flush it, while turns wait for that

@@ -7,9 +7,10 @@
 -- order (`fifo`). What a node sends to itself is neither lost nor slow.
 --
 -- Besides what holds for all links there are layers, each upon a set of links (links[src][dest] =
--- true): a cut, through which nothing comes; a slower law of delay; a clog, which holds messages
--- back until it is taken away.
+-- true): a cut, through which nothing comes; a slower law of delay; a capacity, of which each
+-- message takes its share of time; a clog, which holds messages back until it is taken away.
 
+local capacities = require "jangada.lab.capacities"
 local delays = require "jangada.lab.delays"
 local errors = require "jangada.errors"
 local fates = require "jangada.lab.fates"
@@ -100,7 +101,8 @@ function M.new(oracle, given)
     fifo = base.fifo,
     groups = false,                  -- during a partition: id -> number of its group
     cuts = {},                       -- layers that let nothing through, unless they are `open`
-    layers = {},                     -- layers with a `law`, or a clog with what it has `held`
+    layers = {},                     -- layers with a `law`, a capacity (`gap_us`, `waiting`, and
+                                     -- when a link is `free`), or a clog with what it has `held`
     is_divided = false, is_rough = false, is_troubled = false,
   }, Network)
   self:set_delay(nil)
@@ -129,28 +131,44 @@ local function delay_by(self, law, draw)
   return law and law(draw) or draw % self.spread + self.delay_us
 end
 
+-- What the layers upon a link make of a message: the law of its delay, how long it waits (nil: it
+-- is lost), and what holds it.
+local function through_layers(self, link, src, dest, now_us)
+  local law, wait, clog = self.law, 0, nil
+  local layers = self.layers
+  for i = 1, #layers do
+    local layer = layers[i]
+    local row = layer.links[src]
+    if row and row[dest] then
+      if layer.held then
+        clog = clog or layer
+      elseif layer.law then
+        law = layer.law
+      else
+        local its = capacities.transmission(layer, link, now_us)
+        if not its then return law, nil end
+        if its > wait then wait = its end
+      end
+    end
+  end
+  return law, wait, clog
+end
+
 -- What becomes of a message when more can befall it than loss.
 local function rough_fate(self, link, src, dest, draw, now_us)
   if self.corruption > 0
     and answer(self, link, "corruption", src, dest):chance(self.corruption) then
     return nil, "corrupted"
   end
-  local law, clog = self.law, nil
-  local layers = self.layers
-  for i = 1, #layers do
-    local layer = layers[i]
-    local row = layer.links[src]
-    if row and row[dest] then
-      if layer.held then clog = clog or layer else law = layer.law end
-    end
-  end
-  local delay, again = delay_by(self, law, draw), nil
+  local law, wait, clog = through_layers(self, link, src, dest, now_us)
+  if not wait then return nil, "overflow" end
+  local delay, again = delay_by(self, law, draw) + wait, nil
   local is_late = self.reorder > 0
     and answer(self, link, "reorder", src, dest):chance(self.reorder)
   if is_late then delay = delay + self.late(answer(self, link, "late", src, dest):choose(BITS)) end
   if self.duplication > 0
     and answer(self, link, "duplication", src, dest):chance(self.duplication) then
-    again = delay_by(self, law, answer(self, link, "copy", src, dest):choose(BITS))
+    again = delay_by(self, law, answer(self, link, "copy", src, dest):choose(BITS)) + wait
   end
   if self.fifo and not clog then
     if not is_late then delay = in_order(link, now_us, delay) end
@@ -183,8 +201,8 @@ end
 ---@param dest string
 ---@param now_us integer
 ---@return integer|nil delay_us nil when it will not arrive
----@return string|nil why nil when nothing befalls it; `cut`, `lost` or `corrupted` when it will not
----arrive, `duplicated` when it does so twice, `clogged` when it is held
+---@return string|nil why nil when nothing befalls it; `cut`, `lost`, `overflow` or `corrupted` when
+---it will not arrive, `duplicated` when it does so twice, `clogged` when it is held
 ---@return integer|nil again_us the delay of its copy
 ---@return table|nil clog what holds it, and its copy
 function Network:fate(src, dest, now_us)
@@ -262,11 +280,11 @@ function Network:heal()
 end
 
 local function list_of(self, layer)
-  return (layer.law or layer.held) and self.layers or self.cuts
+  return (layer.law or layer.held or layer.gap_us) and self.layers or self.cuts
 end
 
 ---Lays something upon a set of links.
----@param layer table `links`, and a `law` of delay, or `held` of a clog, or neither of a cut
+---@param layer table `links`, and a `law` of delay, a capacity, `held` of a clog, or none of a cut
 function Network:lay(layer)
   table.insert(list_of(self, layer), layer)
   settle(self)

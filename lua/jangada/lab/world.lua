@@ -11,6 +11,7 @@ local clients = require "jangada.lab.client"
 local clocks = require "jangada.lab.clocks"
 local errors = require "jangada.errors"
 local failing = require "jangada.lab.failing"
+local hopeless = require "jangada.lab.hopeless"
 local flushing = require "jangada.lab.flushing"
 local heaps = require "jangada.lab.heap"
 local hosts = require "jangada.lab.host"
@@ -23,7 +24,7 @@ local plain = require "jangada.node.plain"
 local power = require "jangada.lab.power"
 
 local World = {}
-for _, methods in ipairs{loop, choosing, links, flushing, failing, clocks,
+for _, methods in ipairs{loop, choosing, links, flushing, failing, hopeless, clocks,
   liveness.World, budgets} do
   for name, method in pairs(methods) do World[name] = method end
 end

@@ -159,7 +159,7 @@ describe("a line of the shell", function()
   end)
 
   it("can be completed", function()
-    assert.matches("^back bridge clock_.* crash .* within$", candidates(""))
+    assert.matches("^back bridge capacity clock_.* crash .* within$", candidates(""))
     assert.equal(candidates(""), candidates("help "))
     assert.equal("1 2 follower leader old *", candidates("crash "))
     assert.equal("1 2 follower leader old * >", candidates("slow 1 "))

@@ -58,6 +58,36 @@ describe("a verb", function()
 
   it("empties disks in hopeless worlds alone", function()
     assert.matches("wipe 2: .*hopeless = true", by_hand.refused(by_hand.RAFT .. "wipe 2"))
+    local verdict = by_hand.run(by_hand.RAFT .. "hopeless on\nwithin 1s leader\nwipe 2\nrestart 2\n"
+      .. "within 2s same term")
+    assert.same({"term_monotonic", true}, {verdict.name, verdict.hopeless})
+  end)
+
+  it("swaps disks, and lets flushes lie, in hopeless worlds alone", function()
+    assert.matches("hopeless = true", by_hand.refused(by_hand.RAFT .. "swap_disks 1 2"))
+    assert.matches("hopeless = true", by_hand.refused(by_hand.RAFT .. "lying_disk 2 on"))
+    assert.equal("crash crash swap", events_of("swap_disks 1 2", "hopeless on\n"))
+    assert.equal("told", events_of("swap_disks 1 1", "hopeless on\n"))
+    assert.equal("lying_disk lying_disk", events_of("lying_disk 1 2 on", "hopeless on\n"))
+  end)
+
+  it("crashes with so much left of what was not flushed", function()
+    local header = "disk flush=constant:50ms\n"
+    assert.equal("crash", events_of("crash 1 keep 1 scribbled", header))
+    assert.equal("crash crash", events_of("crash 1 2 torn", header))
+    assert.matches("keep", by_hand.refused(by_hand.RAFT .. "crash 1 keep"))
+  end)
+
+  it("limits what links carry", function()
+    assert.equal("capacity", events_of("capacity 1 > 2 10"))
+    assert.matches("mend", events_of("capacity * > 2 10 5\nmend capacity"))
+  end)
+
+  it("heals a core, and what else is wrong stays so", function()
+    local verdict, told = by_hand.run(by_hand.RAFT .. "within 1s leader\ncrash *\nheal_core\n"
+      .. "within 2s leader")
+    assert.is_nil(verdict)
+    assert.matches("heal_core\nn%d, n%d", told)
   end)
 
   it("mends the newest, or the one that is meant", function()

@@ -16,7 +16,8 @@ local function describe(event)
   elseif event.kind == "print" then
     return ("%-9s prints: %s"):format(event.node, event.text)
   elseif event.kind == "crash" or event.kind == "boot" or event.kind == "pause"
-    or event.kind == "resume" or event.kind == "wipe" then
+    or event.kind == "resume" or event.kind == "wipe"
+    or event.kind == "swap" or event.kind == "lying_disk" then
     return ("%-9s %s"):format(event.node, event.kind:upper())
   elseif event.kind == "partition" then
     local groups = {}

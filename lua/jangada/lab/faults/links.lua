@@ -94,6 +94,20 @@ M.slow = {
   end,
 }
 
+M.capacity = {
+  fields = {from = "nodes?", to = "nodes?", per_second = "pace", waiting = "index?"}, rate = 0.25,
+  nodes_min = 2,
+  draw = function(chance, ids)
+    local per_second, waiting = chance:logarithmic(10, 2000), chance:logarithmic(2, 200)
+    return draw_links(chance, ids, {kind = "capacity", per_second = whole(per_second),
+      waiting = whole(waiting)})
+  end,
+  begin = function(world, fault)
+    local layer = world:capacity(fault.from, fault.to, fault.per_second, fault.waiting)
+    return function() world:mend(layer) end
+  end,
+}
+
 M.clog = {
   fields = {from = "nodes?", to = "nodes?"}, rate = 0.25, nodes_min = 2,
   draw = function(chance, ids) return draw_links(chance, ids, {kind = "clog"}) end,

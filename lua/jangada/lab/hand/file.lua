@@ -50,6 +50,8 @@ define("durability", "WORD", "none, commit or journal")
 define("invariants", "WORDS", "names, or packs")
 define("maybe_rate", "RATE", "how often node:maybe is true")
 define("events_max", "COUNT", "how many events there may be")
+define("hopeless", "SWITCH", "whether there may be what no protocol has to survive (off)",
+  function(header, switch) header.options.hopeless = switch.is_on end)
 define("queue_max", "COUNT", "how many messages and timers may wait")
 
 define("faults", "TIME [WORDS]", "draws faults from the seed, in that time, of these kinds",

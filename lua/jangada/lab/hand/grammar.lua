@@ -184,6 +184,7 @@ end
 
 types.DISK_CALL = choice("write", "flush")
 types.DISK_ERROR = choice("EIO", "ENOSPC")
+types.TAIL = choice("cut", "torn", "scribbled")
 
 types.SWITCH = {
   what = function() return "on or off" end,
@@ -193,7 +194,8 @@ types.SWITCH = {
   end,
 }
 
-local RESERVED <const> = {leader = true, among = true, but = true}
+local RESERVED <const> = {leader = true, among = true, but = true, keep = true, cut = true,
+  torn = true, scribbled = true}
 
 types.NAME = simple("a name: letters, digits and _, and no node's own", function(word)
   local is_taken = word:find("^[nc]%d+$") or word:find("^follower%d*$") or RESERVED[word]

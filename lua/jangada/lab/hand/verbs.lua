@@ -16,6 +16,7 @@
 local encoding = require "jangada.raft.command"
 local expectations = require "jangada.lab.hand.expectations"
 local looks = require "jangada.lab.hand.looks"
+local machines = require "jangada.lab.hand.machines"
 
 ---@class jangada.lab.Verb
 ---@field name string
@@ -56,7 +57,16 @@ local function each(name, does, otherwise)
   end)
 end
 
-each("crash", "stops nodes; what they have not stored is gone", "was down")
+define("nodes", "crash", "NODES [keep COUNT] [TAIL]",
+  "stops nodes; what they have not stored is gone, but for so many commits, with that behind them",
+  function(hand, nodes, keep, tail)
+    local idle = {}
+    for _, machine in ipairs(hand:machines(nodes)) do
+      local accident = {keep = keep or nil, tail = tail or nil}
+      if not hand.world:crash(machine.id, accident) then idle[#idle + 1] = machine.id end
+    end
+    return #idle > 0 and ("%s was down"):format(table.concat(idle, ", ")) or nil
+  end)
 each("restart", "boots crashed nodes from their stores", "was up")
 each("pause", "stops nodes without ending them; what comes up for them waits", "was not running")
 each("resume", "lets paused nodes go on", "was not paused")
@@ -67,59 +77,7 @@ define("nodes", "name", "NAME NODE", "gives a node a name, to be used for it fro
     return ("%s is %s"):format(name, tostring(hand.names[name]))
   end, {names = true})
 
----------------------------------------------------------------------------------------------------
--- Clocks and disks
-
--- A verb that does something to the clock, or the disk, of each node that is named.
-local function sets(name, takes, does, run)
-  define("machines", name, takes, does, function(hand, nodes, value)
-    for _, machine in ipairs(hand:machines(nodes)) do run(hand.world, machine.id, value) end
-  end)
-end
-
-sets("clock_offset", "NODES SHIFT", "what node:now says is so far ahead, or behind",
-  function(world, id, ms) world:set_clock(id, {offset_ms = ms}) end)
-
-sets("clock_step", "NODES SHIFT", "what node:now says jumps",
-  function(world, id, ms) world:step_clock(id, ms) end)
-
-sets("clock_drift", "NODES SPEED", "clocks, and timers with them, go so quickly",
-  function(world, id, speed) world:set_clock(id, {rate = speed}) end)
-
-sets("clock_freeze", "NODES", "clocks stand still; no timer fires",
-  function(world, id) world:set_clock(id, {rate = 0}) end)
-
-sets("clock_right", "NODES", "clocks go right again", function(world, id) world:set_clock(id) end)
-
-sets("slow_disk", "NODES [LAW]", "flushes take so long; without LAW as at first",
-  function(world, id, law) world:set_flush(id, law or nil) end)
-
-sets("wipe", "NODES", "crashes nodes and empties their disks; in a hopeless world only",
-  function(world, id) world:wipe(id) end)
-
-define("machines", "fail_disk", "NODE [DISK_CALL] [DISK_ERROR]",
-  "the next write, or flush, of a node's disk fails: the node stops",
-  function(hand, node, call, how)
-    local id = hand:id(node)
-    if not id then return "there is nobody to do it to" end
-    hand.world:fail_disk(id, call or nil, how or nil)
-  end)
-
-define("machines", "mend_disk", "NODES", "disks serve again, and nodes that they stopped boot",
-  function(hand, nodes)
-    local idle = {}
-    for _, machine in ipairs(hand:machines(nodes)) do
-      if not hand.world:mend_disk(machine.id) then idle[#idle + 1] = machine.id end
-    end
-    return #idle > 0 and ("no failing disk: %s"):format(table.concat(idle, ", ")) or nil
-  end)
-
-define("machines", "rot", "NODE [COUNT]", "a bit of an entry of a node's log is wrong from now on",
-  function(hand, node, index)
-    local id = hand:id(node)
-    local rotten = id and hand.world:rot(id, index or nil)
-    return rotten and ("%s, entry %d"):format(id, rotten) or "there is no such entry"
-  end)
+for name, verb in pairs(machines) do define("machines", name, table.unpack(verb)) end
 
 ---------------------------------------------------------------------------------------------------
 -- The network
@@ -207,6 +165,12 @@ lays("slow", "NODES > NODES LAW", "another delay on these links", function(hand,
   return hand.world:slow(hand:ids(from), hand:ids(to), law)
 end)
 
+lays("capacity", "NODES > NODES COUNT [COUNT]",
+  "these links carry so many messages a second; so many wait (100), more are lost",
+  function(hand, from, to, per_second, waiting)
+    return hand.world:capacity(hand:ids(from), hand:ids(to), per_second, waiting or nil)
+  end)
+
 lays("clog", "NODES > NODES", "holds what is sent on these links, until mended",
   function(hand, from, to) return hand.world:clog(hand:ids(from), hand:ids(to)) end)
 
@@ -228,6 +192,13 @@ define("links", "mend", "[WORD] [COUNT]",
 
 ---------------------------------------------------------------------------------------------------
 -- Time
+
+define("time", "heal_core", "",
+  "makes a majority well, and its links; what else is wrong stays so, and no fault begins or ends",
+  function(hand)
+    local ids = hand.world:heal_core()
+    return ids and table.concat(ids, ", ") or "no majority is left"
+  end)
 
 define("time", "run", "TIME", "lets time pass", function(hand, ms) hand.world:run(ms) end)
 

@@ -4,7 +4,7 @@ local M = {}
 
 --- Faults of what happens to messages: fates of the single ones can stand for these.
 M.OF_MESSAGES = {loss = true, delay = true, duplication = true, corruption = true, reorder = true,
-  fifo = true, slow = true, clog = true}
+  fifo = true, slow = true, capacity = true, clog = true}
 
 -- The name of a node after one of them has gone, those behind it moving up: nil for that one. What
 -- is no node (`leader`, a client) keeps its name.
@@ -23,7 +23,7 @@ local function all_renamed(value, gone)
   return #rest > 0 and rest or nil
 end
 
-local NODES <const> = {"node", "from", "to", "side", "order", "groups"}
+local NODES <const> = {"node", "other", "from", "to", "side", "order", "groups"}
 
 -- A copy of a table in which those fields are other that name nodes; nil if one has nobody left.
 local function without_node(entry, gone)
