@@ -206,7 +206,8 @@ describe("the fields of a fault", function()
           local is_right = its == "groups" and type(value) == "table" and #value == 0
             or its:find("^nodes") and value == "\0" -- the name of a client that may come
             or its == "shift" and (value == -1.5 or value == 99)
-            or value == 99 and (its == "time" or its == "pace" or its == "index?" or its == "count?")
+            or value == 99 and (its == "time" or its == "pace"
+              or its == "index?" or its == "count?")
           if not is_right then
             local message = fresh.raises("option_invalid", function()
               lab.new{protocol = idle, hopeless = true, faults = {fault}}:close()
