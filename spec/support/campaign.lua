@@ -40,6 +40,7 @@ function M.scenario(seed, protocol)
     clients = {stream},
     invariants = {"raft"},
     events_max = 500000,
+    options = {pre_vote = chance:chance(0.3)}, -- elections are what most mistakes show in
   }, stream
 end
 
