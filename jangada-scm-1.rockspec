@@ -129,6 +129,7 @@ build = {
     ["jangada.cli.lab.shell.reader"] = "lua/jangada/cli/lab/shell/reader.lua",
     ["jangada.cli.lab.shrink"] = "lua/jangada/cli/lab/shrink.lua",
     ["jangada.cli.lab.story"] = "lua/jangada/cli/lab/story.lua",
+    ["jangada.cli.lab.tla"] = "lua/jangada/cli/lab/tla.lua",
     ["jangada.cli.lab.traces"] = "lua/jangada/cli/lab/traces.lua",
     ["jangada.cli.lab.worker"] = "lua/jangada/cli/lab/worker.lua",
     ["jangada.cli.log"] = "lua/jangada/cli/log.lua",

@@ -7,6 +7,7 @@ local scenarios = require "jangada.lab.scenario"
 local screens = require "jangada.cli.screen"
 local session = require "jangada.cli.lab.session"
 local story = require "jangada.cli.lab.story"
+local tla = require "jangada.cli.lab.tla"
 local traces = require "jangada.cli.lab.traces"
 local verdicts = require "jangada.lab.verdict"
 
@@ -24,6 +25,8 @@ function run.define(parser)
   session.scenario(parser)
   arguments.add_integer(parser, "--seed", "Instead of the scenario's own", { argname = "SEED" })
   traces.options(parser)
+  parser:option("--tla", "Write the run of a Raft in the shape of etcd's TLA+ trace validation.")
+    :argname("FILE")
   parser:flag("--prove", "Run the seed again in a second process, and compare step by step.")
   parser:option("--save", "Write the run as a scenario of its own, with its plan of faults: to be "
     .. "edited and run again."):argname("FILE")
@@ -54,10 +57,10 @@ local function print_result(screen, world, clients)
 end
 
 -- What is called with each event: what the scenario observes, what is printed, what is recorded.
-local function observer(args, screen, observe, file)
+local function observer(args, screen, observe, file_list)
   return function(event, world)
     if not args.quiet then story.event(screen, event) end
-    if file then file:observe(event, world) end
+    for _, file in ipairs(file_list) do file:observe(event, world) end
     if observe then observe(event, world) end
   end
 end
@@ -73,15 +76,15 @@ local function save(args, screen, scenario, case, world)
     or (", which needs %s"):format(scenario.path))
 end
 
-local function perform(args, cli, screen, scenario, case, file)
+local function perform(args, cli, screen, scenario, case, file_list)
   local observe = case.options.observe
-  if not args.quiet or file then
-    case.options.observe = observer(args, screen, observe, file)
+  if not args.quiet or #file_list > 0 then
+    case.options.observe = observer(args, screen, observe, file_list)
   end
   if args.save then saving.listen(case) end
   local world <close> = scenario:world(case)
   scenarios.run(case, world)
-  if file then file:finish(world) end
+  for _, file in ipairs(file_list) do file:finish(world) end
   print_result(screen, world, case.options.clients or {})
   if args.save then save(args, screen, scenario, case, world) end
   return session.exit_code({ [verdicts.outcome(world.verdict)] = 1 }, cli)
@@ -100,7 +103,10 @@ function run.run(args, cli)
   local scenario = session.load(args.scenario)
   local case = session.case(scenario, args.seed, args)
   local screen = screens.new(args.trace == "-" and io.stderr or nil)
-  if not args.trace and not args.prove then return perform(args, cli, screen, scenario, case) end
+  local tla_file <close> = args.tla and tla.create(args.tla) or nil
+  if not args.trace and not args.prove then
+    return perform(args, cli, screen, scenario, case, { tla_file })
+  end
   local path = args.trace or files.make_temporary("jangada-trace") .. "/trace.jsonl"
   local _temporary <close> = setmetatable({}, { __close = function()
     if args.trace then return end
@@ -110,7 +116,7 @@ function run.run(args, cli)
   local code
   do
     local file <close> = traces.create(path, scenario, case, args)
-    code = perform(args, cli, screen, scenario, case, file)
+    code = perform(args, cli, screen, scenario, case, { file, tla_file })
   end
   if not args.prove then return code end
   local second = prove(path, cli, screen)
