@@ -10,14 +10,15 @@ process.quote = files.quote
 --- Runs `jangada` with arguments.
 ---@param arguments string as a shell reads them
 ---@param input? string for its standard input
+---@param environment? string NAME=value
 ---@return integer exit code
 ---@return string output standard output and standard error
-function process.jangada(arguments, input)
+function process.jangada(arguments, input, environment)
   local feed = input and ("printf '%%s' %s | "):format(process.quote(input)) or ""
   local build = os.getenv("BUILD") or "build"
   local pipe <close> = assert(io.popen(
-    ("%sLUA_CPATH='%s/?.so;;' lua5.4 bin/jangada %s 2>&1; echo \"exit $?\""):format(feed, build,
-    arguments)))
+    ("%s%s LUA_CPATH='%s/?.so;;' lua5.4 bin/jangada %s 2>&1; echo \"exit $?\""):format(feed,
+    environment or "", build, arguments)))
   local text = pipe:read("a")
   local output, code = text:match("^(.*)exit (%d+)\n$")
   return math.tointeger(tonumber(code)), output

@@ -29,7 +29,7 @@ end
 
 local function count_votes(raft)
   local votes = raft.rules.count_votes(raft.granted, raft.members)
-  return raft.rules.is_quorum(votes, #raft.members)
+  return raft.rules.elects(votes, #raft.members)
 end
 
 local function ask_all(raft, kind, term)

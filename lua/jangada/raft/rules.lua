@@ -7,12 +7,21 @@
 
 local rules = {}
 
---- 5.2, 5.3: how many members are a majority of all of them, whoever happens to be up.
+--- 5.3: how many members commit what they hold: a majority of all, whoever happens to be up. Any so
+--- many share one with any that elect.
 ---@param count integer how many agree, the server itself included
 ---@param members integer the size of the whole cluster
 ---@return boolean
 function rules.is_quorum(count, members)
   return count > members // 2
+end
+
+--- 5.2: how many members elect a leader.
+---@param votes integer
+---@param members integer the size of the whole cluster
+---@return boolean
+function rules.elects(votes, members)
+  return votes > members // 2
 end
 
 --- 5.1: a request or an answer of an older term has nothing to say.

@@ -1,5 +1,5 @@
 -- Raft with a planted bug: half of the members pass for a majority.
 
-return require("jangada.raft").with{is_quorum = function(count, members)
-  return count * 2 >= members - 1
-end}
+local function is_half(count, members) return count * 2 >= members - 1 end
+
+return require("jangada.raft").with{is_quorum = is_half, elects = is_half}
