@@ -75,7 +75,9 @@ local journal = {
     { "disk.c", "rc == 0 && !jg_file_sync_directory", "false && !jg_file_sync_directory" } } },
   { "calls a file clean whose journal it could not bring in", "faults", "", {
     { "recovery.c", "    drop(db);\n    return is_whole;", "    return is_whole;" } } },
+  -- A write that is flushed by the same call poisons, and takes nothing back.
   { "keeps the trees of a commit that it takes back", "faults", "", {
+    { "disk.c", "!d->is_unflushed && !d->refuses_dsync)", "false)" },
     { "checkpoint.c", "  jg_trees_forget(&db->trees, 1); /* its own:", "  /* its own:" } } },
 }
 
